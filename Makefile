@@ -1,0 +1,54 @@
+# The commands of the project. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Options of the demo: make demo ONCE=1 DIR=/tmp/tps PORT=9000
+demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--port "$(PORT)")
+
+.PHONY: help venv demo test check format lock upgrade wheel clean
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+venv: $(READY) ## Create or refresh the environment in .venv (done by the others when needed)
+
+$(READY): requirements/dev.txt requirements/bootstrap.txt pyproject.toml scripts/make-venv
+	@scripts/make-venv "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: $(READY) ## Run everything on this machine and play a sample day (ONCE=1: play, check, end; DIR=, PORT=)
+	@exec $(BIN)/tps demo $(demo_options)
+
+test: $(READY) ## Run all tests (ARGS= adds options for pytest)
+	@exec $(BIN)/pytest $(ARGS)
+
+check: $(READY) ## Format, lint, types, import contracts and the fast tests: under a minute
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@exec $(BIN)/pytest -q -m "not slow" $(ARGS)
+
+format: $(READY) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(READY) ## Write the lock files after a change of pyproject.toml
+	@scripts/lock
+
+upgrade: $(READY) ## Write the lock files with the newest versions allowed
+	@scripts/lock --upgrade
+
+wheel: $(READY) ## Build the wheel into dist/
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+clean: ## Remove what can be made again; keeps .tps/, where the demo stores its data
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
