@@ -1,0 +1,409 @@
+"""The ports: what the core and the loops ask of their surroundings, split by what the holder may do.
+
+Events and `Commit` are held by the desk and the command line only; everything outward holds a `RowReader` or an `Outbox`.
+Each port has an in-memory twin and one contract suite that every adapter passes. Payloads are opaque here: a row's payload
+is a msgspec Struct on its way in and MessagePack bytes on its way out.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from documents.values import Identifier, Instant, Interval
+
+E = TypeVar("E")
+OPERATOR: Identifier = Identifier("operator")
+"""The audience of what only the platform operator may see."""
+
+
+class Recorded(Struct, Generic[E], frozen=True):
+    """An event with its place in the log: `position` counts from 1 without gaps, `at` is when the batch was decided, `cause` what led to it."""
+
+    event: E
+    position: int
+    at: Instant
+    cause: str
+
+
+class Sending(Struct, frozen=True, kw_only=True):
+    """That a row leaves at once as one document: `document` is its mRID, `expires` when delivery stops being worth it (R27)."""
+
+    business_type: str
+    document: str
+    expires: Instant
+    urgent: bool = False
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One change of one view for one audience; `payload` None says that `key` is withdrawn.
+
+    `group`, `valid` and `issued` are what lists are filtered by: a group (connection point, asset), the span the content is
+    about, and the instant it was issued (default: when it was recorded). A row with `send` is also an outgoing document.
+    """
+
+    view: str
+    audience: Identifier
+    key: str
+    payload: Any  # the row types of hub.rows or of a gateway's views; the store only encodes it
+    group: str = ""
+    valid: Interval | None = None
+    issued: Instant | None = None
+    send: Sending | None = None
+
+
+class Scope(Struct, frozen=True):
+    """Whose rows may be read: issued in one function per door, from the authenticated identity."""
+
+    audience: Identifier
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """A stored row: `sequence` counts 1, 2, 3 within (view, audience) without gaps (R32); `payload` is MessagePack, None when withdrawn."""
+
+    view: str
+    audience: Identifier
+    key: str
+    sequence: int
+    payload: bytes | None
+    group: str = ""
+    valid: Interval | None = None
+    issued: Instant
+    position: int
+
+
+class NewEvent(Struct, frozen=True, kw_only=True):
+    """An event ready to be stored: `version` counts 1, 2, 3 within `stream`; `topic` is the tag `Name.v1`."""
+
+    stream: str
+    version: int
+    topic: str
+    state: bytes
+    cause: str
+
+
+class StoredEvent(Struct, frozen=True, kw_only=True):
+    """An event as the log holds it; `chain` is SHA-256 over the previous chain value and this record."""
+
+    position: int
+    stream: str
+    version: int
+    topic: str
+    state: bytes
+    at: Instant
+    cause: str
+    chain: bytes
+
+
+class InboxEntry(Struct, frozen=True, kw_only=True):
+    """A message taken in: identity is (sender, message_id); `digest` is the hexadecimal SHA-256 of the payload."""
+
+    sender: str
+    message_id: str
+    business_type: str
+    document: str
+    digest: str
+    received: Instant
+    expires: Instant
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What one commit writes, all or nothing. `after` is the position the decisions were made on.
+
+    `rows` stand in the order of their events and name the position they came from. `payloads` are raw documents, stored once
+    under their SHA-256. Every inbox entry also queues its delivery and its receive acknowledgement (R29).
+    """
+
+    after: int
+    at: Instant
+    events: tuple[NewEvent, ...] = ()
+    rows: tuple[tuple[int, Row], ...] = ()
+    inbox: tuple[InboxEntry, ...] = ()
+    payloads: tuple[bytes, ...] = ()
+    keys: tuple["IdempotencyKey", ...] = ()
+
+
+class IdempotencyKey(Struct, frozen=True, kw_only=True):
+    """A client's promise that a write is one write: (scope, key) -> the documents it caused; `fingerprint` of the request."""
+
+    scope: str
+    key: str
+    fingerprint: str
+    documents: tuple[str, ...]
+
+
+class EventStore(Protocol):
+    """The log, for reading."""
+
+    async def head(self) -> int:
+        """Position of the newest event, 0 when the log is empty."""
+
+    def read(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[StoredEvent]:
+        """Events in order with position > `after` (and <= `until`), in pages behind the scenes. Raises LogCorrupt, Unavailable."""
+
+
+class Commit(Protocol):
+    """The one door into the log."""
+
+    async def commit(self, batch: Batch) -> int:
+        """Write the batch in one transaction and return the new head.
+
+        Raises:
+            Conflict: the head is not `batch.after`, or a stream version is taken. Nothing was written.
+            Unavailable: the store did not answer; the outcome may be unknown, so read the head before trying again.
+        """
+
+    async def known(self, keys: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Which of these (sender, message_id) have been taken in before."""
+
+    async def replay_acknowledgements(self, sender: str, message_id: str, *, now: datetime) -> None:
+        """Queue the stored acknowledgements of a repeated message once more."""
+
+
+class RowReader(Protocol):
+    """Rows of a scope. There is no way to read without one."""
+
+    async def feed(self, scope: Scope, view: str, *, after: int = 0, limit: int = 1000) -> Sequence[Item]:
+        """Items with sequence > `after`, ascending."""
+
+    async def head(self, scope: Scope, view: str) -> int:
+        """Sequence of the newest item, 0 when there is none."""
+
+    async def get(self, scope: Scope, view: str, key: str) -> Item | None:
+        """The current item of a key, None when unknown or withdrawn (indistinguishable)."""
+
+    async def list(  # noqa: PLR0913 # a query has as many filters as it has
+        self,
+        scope: Scope,
+        view: str,
+        *,
+        groups: Sequence[str] = (),
+        overlapping: Interval | None = None,
+        issued: Interval | None = None,
+        after_key: str = "",
+        limit: int = 1000,
+    ) -> Sequence[Item]:
+        """Current items by ascending key: of any of `groups` (empty: all), whose `valid` overlaps, issued within the half-open span."""
+
+
+class Rows(RowReader, Protocol):
+    """What a rebuild may do beside reading: write a shadow and swap it. Used by the command line."""
+
+
+class MessageState(StrEnum):
+    """Delivery states of MADES (IEC 62325-503), as folded by hub.mades.exchange (R29)."""
+
+    ACCEPTED = "ACCEPTED"
+    DELIVERED = "DELIVERED"
+    RECEIVED = "RECEIVED"
+    FAILED = "FAILED"
+
+
+class FeedSlice(Struct, frozen=True):
+    """The items of one feed with `after` < sequence <= `upto`: what an outgoing document is made of."""
+
+    view: str
+    audience: Identifier
+    after: int
+    upto: int
+
+
+class OutgoingMessage(Struct, frozen=True, kw_only=True):
+    """A message waiting to leave. A business message names its source rows; once rendered it keeps its bytes for every retry.
+
+    An acknowledgement (`internal_type` other than STANDARD_MESSAGE) has no source: `related` and `related_digest` say what it acknowledges.
+    """
+
+    message_id: str
+    internal_type: str
+    receiver: str
+    business_type: str
+    document: str
+    urgent: bool
+    accepted: Instant
+    expires: Instant
+    attempts: int = 0
+    source: FeedSlice | None = None
+    body: bytes | None = None
+    related: str | None = None
+    related_digest: str | None = None
+    reason: str | None = None
+
+
+class TraceStep(Struct, frozen=True, kw_only=True):
+    """One line of a message's story: which component, which state or event, why."""
+
+    at: Instant
+    component: str
+    state: str
+    details: str = ""
+
+
+class MessageStatus(Struct, frozen=True, kw_only=True):
+    """Where a sent message is, with the hop and the reason (MADES CheckMessageStatus)."""
+
+    message_id: str
+    document: str
+    receiver: str
+    business_type: str
+    state: MessageState
+    reason: str | None
+    trace: tuple[TraceStep, ...]
+
+
+class ReceivedAcknowledgement(Struct, frozen=True, kw_only=True):
+    """A technical acknowledgement that arrived for one of our messages."""
+
+    related: str
+    internal_type: str
+    sender: str
+    event_time: Instant
+    digest: str | None = None
+    reason: str | None = None
+
+
+class Outbox(Protocol):
+    """Outgoing messages: claim, render once, publish, confirm. Held by dispatch and the MADES endpoint."""
+
+    async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+        """Lease what is due, urgent first, oldest first, never ahead of an earlier unsent message of the same document (R28)."""
+
+    async def rendered(self, bodies: Mapping[str, bytes]) -> None:
+        """Keep the bytes of messages, so that every retry sends the same."""
+
+    async def transported(self, message_ids: Sequence[str], *, now: datetime) -> None:
+        """The broker has confirmed these."""
+
+    async def retry(self, message_ids: Sequence[str], *, at: datetime, reason: str) -> None:
+        """Give these back, to be claimed again from `at`."""
+
+    async def fail(self, message_id: str, *, component: str, reason: str, now: datetime) -> None:
+        """This one will never be delivered."""
+
+    async def acknowledge(self, acknowledgements: Sequence[ReceivedAcknowledgement], *, now: datetime) -> Sequence[str]:
+        """Fold acknowledgements into states; returns the documents (mRIDs) whose state changed."""
+
+    async def reopen(self) -> int:
+        """Make everything not yet DELIVERED due again: the broker is volatile and may have lost it (R31)."""
+
+    async def expire(self, *, now: datetime, grace_s: float = 60.0) -> Sequence[str]:
+        """FAIL what has passed its expiry undelivered; returns documents (mRIDs)."""
+
+    async def overdue(self, *, business_type: str, since: datetime) -> Sequence[OutgoingMessage]:
+        """Undelivered messages of this type accepted before `since` (R27: the 60 s alarm)."""
+
+    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float) -> int:
+        """The beat (R12): one outgoing message per audience for everything of `view` not yet sent to it; returns how many."""
+
+    async def status(self, document: str) -> Sequence[MessageStatus]:
+        """Status and trace of every message that carried this document, newest last."""
+
+
+class Clock(Protocol):
+    """Time, so that tests can move it."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; a moved clock wakes its sleepers."""
+
+
+class Queue(StrEnum):
+    """The two queues of an endpoint (R28)."""
+
+    URGENT = "urgent"
+    BULK = "bulk"
+
+
+class Unroutable(Exception):
+    """No queue takes this message: the receiver is unknown to the broker."""
+
+
+class Refused(Exception):
+    """The broker refuses this message from us (access, size, user id); trying again is useless."""
+
+
+class Delivery(Protocol):
+    """A message handed over by the broker, to be settled exactly once."""
+
+    @property
+    def body(self) -> bytes:
+        """The opaque MADES message."""
+
+    @property
+    def user_id(self) -> str | None:
+        """The sender as the broker authenticated it."""
+
+    async def settle(self) -> None:
+        """Done: the broker forgets it."""
+
+    async def give_back(self) -> None:
+        """Not now: the broker delivers it again."""
+
+    async def refuse(self) -> None:
+        """Never: to the dead letters."""
+
+
+class Transport(Protocol):
+    """The road to the broker, as one component."""
+
+    @property
+    def volatile(self) -> bool:
+        """Whether the broker forgets its messages when it stops (R31)."""
+
+    async def publish(self, message: "Publication") -> None:
+        """Hand over to the broker and wait for its confirm. Raises Unroutable, Refused, Unavailable (outcome unknown: send again)."""
+
+    async def consume(self, queue: Queue, handler: Callable[[Delivery], Awaitable[None]], *, prefetch: int) -> None:
+        """Deliver this component's queue to `handler` until closed; survives reconnects."""
+
+    async def close(self) -> None:
+        """Stop consuming and leave."""
+
+
+class Publication(Struct, frozen=True, kw_only=True):
+    """What is given to the broker: the opaque body and the properties that mirror it for routing."""
+
+    message_id: str
+    internal_type: str
+    sender: str
+    receiver: str
+    business_type: str
+    urgent: bool
+    expires: Instant
+    body: bytes
+    correlation_id: str | None = None
+
+
+class Brain(Protocol):
+    """The pure core a desk works with: the hub's or a gateway's. No I/O, no clock; the desk alone calls it."""
+
+    def encode(self, event: Any) -> tuple[str, bytes]:  # any event of this core
+        """Topic and state of an event."""
+
+    def decode(self, topic: str, state: bytes) -> Any:  # any event of this core
+        """The event. Raises UnknownEvent."""
+
+    def stream_of(self, event: Any) -> str:  # any event of this core
+        """The aggregate an event belongs to, e.g. `resource/A10:571313100000000010`."""
+
+    def decide(self, command: Any, now: datetime) -> Sequence[Any]:  # a command in, events out
+        """The events a command causes on the present state; changes nothing. A refusal is an event too."""
+
+    def rows(self, recorded: Recorded[Any]) -> Sequence[Row]:
+        """The rows an event causes, seen from the state before it."""
+
+    def evolve(self, recorded: Recorded[Any]) -> None:
+        """Fold the event into the state."""
+
+    def savepoint(self) -> int:
+        """Remember the present state."""
+
+    def rollback(self, savepoint: int) -> None:
+        """Return to a remembered state (a batch that did not commit)."""
