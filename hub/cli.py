@@ -1,0 +1,100 @@
+"""The command `tps` (floor 7): finds its verbs through the entry points `tps.commands` and loads them when used.
+
+Every option has an environment twin (`TPS_<COMMAND>_<OPTION>`). Exit codes: 0 fine, 1 found a problem, 2 wrong usage.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+
+from hub.errors import SettingsError, Unavailable
+
+ENTRY_POINTS: Final = "tps.commands"
+
+HELP: Final = {
+    "agr": "Run the gateway of an aggregator or balance responsible party.",
+    "assets": "Hand assets over from one aggregator to another.",
+    "demo": "Run the whole platform on this machine and play a sample day.",
+    "documents": "Check IEC 62325 documents.",
+    "dso": "Run the gateway of a distribution system operator.",
+    "hub": "Run the hub.",
+    "participants": "Add and list market participants.",
+    "points": "Hand connection points over from one grid operator to another.",
+    "settings": "Show the settings.",
+    "tokens": "Issue and withdraw tokens for the REST interfaces.",
+}
+"""Short help of the commands we ship, so that `tps --help` need not load them; a test keeps it equal to theirs."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are entry points, loaded when one is invoked or asked for its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all installed commands."""
+        return sorted(entry_points(group=ENTRY_POINTS).names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, loaded now."""
+        for entry in entry_points(group=ENTRY_POINTS, name=cmd_name):
+            return _load(entry)
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading those we ship."""
+        names = self.list_commands(ctx)
+        if not names:
+            return
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, HELP.get(name) or self._own_help(ctx, name)) for name in names])
+
+    def _own_help(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(limit=80) if command else ""
+
+
+def _load(entry: EntryPoint) -> click.Command:
+    command = entry.load()
+    if not isinstance(command, click.Command):
+        raise click.ClickException(
+            f"The entry point {entry.name} = {entry.value} is no command. Install its package again."
+        )
+    return command
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"auto_envvar_prefix": "TPS", "help_option_names": ["-h", "--help"], "show_default": True},
+)
+@click.version_option(package_name="trade-permission-system", prog_name="tps", message="%(prog)s %(version)s")
+@click.option(
+    "--settings", "file", envvar="TPS_SETTINGS", type=click.Path(path_type=Path), help="TOML file with settings."
+)
+@click.option(
+    "--set", "overrides", envvar="TPS_SET", multiple=True, metavar="SECTION.NAME=VALUE", help="Set one value."
+)
+@click.pass_context
+def tps(ctx: click.Context, file: Path | None, overrides: tuple[str, ...]) -> None:
+    """Trade Permission System: a message hub between aggregators and distribution system operators.
+
+    Every option can also be given as an environment variable: TPS_<COMMAND>_<OPTION>.
+    """
+    from hub.settings import Sources  # noqa: PLC0415 - `tps --version` and `--help` need no settings
+
+    ctx.obj = Sources(file, overrides)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run `tps` and exit: 0 fine, 1 found a problem, 2 wrong usage."""
+    try:
+        tps.main(arguments, prog_name="tps")
+    except SettingsError as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    except Unavailable as error:
+        click.echo(f"Not available: {error}", err=True)
+        sys.exit(1)
+    raise AssertionError("click ends the process itself")

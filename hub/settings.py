@@ -1,0 +1,181 @@
+"""Settings: what an operator can choose, checked before anything starts (floor 7).
+
+Each value comes from the last of these that names it: the default here, the TOML file (`--settings`), the environment
+(`TPS__SECTION__NAME`, or `TPS__SECTION__NAME_FILE` naming a file that holds the value), `--set section.name=value`.
+Every problem is reported at once: where, what was found, what was expected. Secrets never show, not even in errors.
+The descriptions below are the documentation: the table in docs/operating.md is made from them.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta, Struct, field
+
+from documents.values import Identifier
+from hub.logs import Format, Level
+from hub.settings_sources import Kind, Secret, Setting, describe, load
+
+__all__ = ["EMBEDDED", "KINDS", "GatewaySettings", "HubSettings", "Secret", "Setting", "Sources", "describe"]
+
+EMBEDDED: Final = "embedded"
+
+Code = Annotated[Identifier, Meta(pattern=r"^[A-Z][A-Z0-9]{2}:\S{1,60}$")]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class Participant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who this gateway acts for."""
+
+    code: Annotated[Code, Meta(description="Identity of the participant, `SCHEME:CODE`; also its component code")]
+    role: Annotated[Literal["DSO", "AGR", "BRP"], Meta(description="Role the participant is registered with")]
+    name: Annotated[str, Meta(description="Name shown to its own people; never sent")] = ""
+
+
+class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The platform, as every participant knows it."""
+
+    code: Annotated[Code, Meta(description="Identity of the hub, `SCHEME:CODE`; also its component code")]
+    area: Annotated[str, Meta(description="EIC of the area the documents are about", min_length=16, max_length=16)] = (
+        "10YDK-2--------M"
+    )
+    national_scheme: Annotated[
+        str, Meta(description="Coding scheme of an id that is neither EIC, GSRN nor GLN", pattern=r"^N[A-Z]{2}$")
+    ] = "NDK"
+    timezone: Annotated[str, Meta(description="Local time of the market: where its days begin and end")] = (
+        "Europe/Copenhagen"
+    )
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (OSError, ValueError, LookupError):
+            raise ValueError(f"timezone is {self.timezone!r}; expected a name such as Europe/Copenhagen") from None
+
+
+class Hub(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What only the hub decides."""
+
+    secret: Annotated[
+        Secret, Meta(description="Key of the hashes that make outgoing mRIDs, 32 characters or more (R18)")
+    ]
+    beat_s: Annotated[float, Meta(gt=0, description="Seconds between pushes of assets and schedules (R12)")] = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.secret.reveal()) < 32:
+            raise ValueError(
+                "secret is too short; expected 32 characters or more, for example from: openssl rand -hex 32"
+            )
+
+
+class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the log and the rows are kept."""
+
+    url: Annotated[Secret, Meta(description="`postgresql://...`, or `embedded` for a private server in `dir`")] = (
+        Secret(EMBEDDED)
+    )
+    dir: Annotated[Path, Meta(description="Folder of the embedded database")] = Path(".tps")
+    pool_min: Annotated[int, Meta(ge=1, le=200, description="Connections kept open")] = 1
+    pool_max: Annotated[int, Meta(ge=1, le=200, description="Connections at most")] = 10
+
+    def __post_init__(self) -> None:
+        if self.pool_min > self.pool_max:
+            raise ValueError(f"pool_min is {self.pool_min}; expected at most pool_max, which is {self.pool_max}")
+
+
+class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The road between the endpoints. The user name is the component code."""
+
+    url: Annotated[Secret, Meta(description="`amqp://host:port/vhost` or `amqps://...`")] = Secret(
+        "amqp://127.0.0.1:5672/"
+    )
+    password: Annotated[Secret, Meta(description="Password of this component at the broker")] = Secret("")
+    prefetch: Annotated[
+        int, Meta(ge=1, le=1000, description="Messages taken ahead per queue; the broker keeps the rest")
+    ] = 64
+
+
+class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The door for the participant's own systems, or for the operator of the hub."""
+
+    host: Annotated[str, Meta(description="Address to listen on", min_length=1)] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one")] = 8080
+    tls_cert_file: Annotated[Path | None, Meta(description="Certificate chain (PEM); none: plain HTTP")] = None
+    tls_key_file: Annotated[Path | None, Meta(description="Private key of the certificate (PEM)")] = None
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=256 * 1024**2, description="Largest request body")] = 16 * 1024**2
+    rate_per_s: Annotated[float, Meta(gt=0, description="Requests per second and token, on average")] = 50.0
+    page_size_max: Annotated[int, Meta(ge=1, le=10_000, description="Most items in one answer")] = 1000
+
+    def __post_init__(self) -> None:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("only one of tls_cert_file and tls_key_file is set; expected both, or none")
+        for path in filter(None, (self.tls_cert_file, self.tls_key_file)):
+            if not path.is_file():
+                raise ValueError(f"there is no file {str(path)!r}; expected a PEM file that this user may read")
+
+
+class Ttl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long messages stay worth delivering (R27); limits and schedules last to the end of their interval."""
+
+    registration_s: Annotated[Seconds, Meta(description="Asset and connection point documents")] = 86_400.0
+    cancel_s: Annotated[Seconds, Meta(description="Cancel of a limit whose interval is not known")] = 1_209_600.0
+    request_s: Annotated[Seconds, Meta(description="Requests and their answers")] = 900.0
+    acknowledgement_s: Annotated[Seconds, Meta(description="Acknowledgements")] = 86_400.0
+    alarm_s: Annotated[Seconds, Meta(description="Undelivered unforeseen limit: the operator is told after this")] = (
+        60.0
+    )
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written to stderr."""
+
+    level: Annotated[Level, Meta(description="Least severity that is written")] = "info"
+    format: Annotated[Format, Meta(description="`auto`: console on a terminal, else JSON")] = "auto"
+
+
+class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of `tps hub` and of the commands that look into its log."""
+
+    hub: Hub
+    database: Database = field(default_factory=Database)
+    broker: Broker = field(default_factory=Broker)
+    http: Http = field(default_factory=Http)
+    ttl: Ttl = field(default_factory=Ttl)
+    log: Log = field(default_factory=Log)
+
+
+class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of `tps agr` and `tps dso`."""
+
+    participant: Participant
+    hub: Market
+    database: Database = field(default_factory=Database)
+    broker: Broker = field(default_factory=Broker)
+    http: Http = field(default_factory=Http)
+    ttl: Ttl = field(default_factory=Ttl)
+    log: Log = field(default_factory=Log)
+
+
+KINDS: Final[tuple[type[Struct], ...]] = (HubSettings, GatewaySettings)
+"""Every kind of settings. One file or environment may serve several processes: each takes what is meant for it."""
+
+
+class Sources(Struct, frozen=True):
+    """Where settings are read from; the command line makes it and hands it to every command (`click.pass_obj`)."""
+
+    file: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+    def load(self, kind: type[Kind], environ: Mapping[str, str] | None = None) -> Kind:
+        """Settings of one kind. Raises SettingsError with every problem."""
+        return load(
+            kind,
+            kinds=KINDS,
+            file=self.file,
+            environ=os.environ if environ is None else environ,
+            overrides=self.overrides,
+        )
