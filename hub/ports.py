@@ -285,6 +285,15 @@ class Outbox(Protocol):
     async def acknowledge(self, acknowledgements: Sequence[ReceivedAcknowledgement], *, now: datetime) -> Sequence[str]:
         """Fold acknowledgements into states; returns the documents (mRIDs) whose state changed."""
 
+    async def enqueue_failure(
+        self, *, receiver: str, related: str, business_type: str, digest: str | None, reason: str, now: datetime
+    ) -> None:
+        """Queue a FAILURE_ACKNOWLEDGEMENT for a message refused for good: addressed to `receiver`, who sent `related`.
+
+        Urgent, expires after 24 h, `related_digest` = digest, `reason` a code of hub.mades.errors. Nothing enters the
+        inbox. Idempotent by (receiver, related): a repeat makes the stored one due again instead of a second one.
+        """
+
     async def reopen(self) -> int:
         """Make everything not yet DELIVERED due again: the broker is volatile and may have lost it (R31)."""
 
