@@ -5,13 +5,16 @@ Every option has an environment twin (`TPS_<COMMAND>_<OPTION>`). Exit codes: 0 f
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from hub.errors import SettingsError, Unavailable
+from hub.version import VERSION
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 ENTRY_POINTS: Final = "tps.commands"
 
@@ -35,13 +38,11 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all installed commands."""
-        return sorted(entry_points(group=ENTRY_POINTS).names)
+        return sorted(_installed().names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command itself, loaded now."""
-        for entry in entry_points(group=ENTRY_POINTS, name=cmd_name):
-            return _load(entry)
-        return None
+        return next((_load(entry) for entry in _installed() if entry.name == cmd_name), None)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading those we ship."""
@@ -56,7 +57,13 @@ class LazyGroup(click.Group):
         return command.get_short_help_str(limit=80) if command else ""
 
 
-def _load(entry: EntryPoint) -> click.Command:
+def _installed() -> "EntryPoints":
+    from importlib.metadata import entry_points  # noqa: PLC0415 - costs more than all of `tps --version`
+
+    return entry_points(group=ENTRY_POINTS)
+
+
+def _load(entry: "EntryPoint") -> click.Command:
     command = entry.load()
     if not isinstance(command, click.Command):
         raise click.ClickException(
@@ -69,7 +76,7 @@ def _load(entry: EntryPoint) -> click.Command:
     cls=LazyGroup,
     context_settings={"auto_envvar_prefix": "TPS", "help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(package_name="trade-permission-system", prog_name="tps", message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name="tps", message="%(prog)s %(version)s")
 @click.option(
     "--settings", "file", envvar="TPS_SETTINGS", type=click.Path(path_type=Path), help="TOML file with settings."
 )

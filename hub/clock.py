@@ -68,6 +68,8 @@ class ManualClock:
         """
         if seconds < 0:
             raise ValueError(f"A clock cannot be moved back by {-seconds} s. Move it forward.")
+        # Whoever was about to sleep does so at the present time, not at the one moved to.
+        await _settle()
         target_s = self._elapsed_s + seconds
         while self._sleepers and self._sleepers[0][0] <= target_s:
             self._elapsed_s, _, wake = heapq.heappop(self._sleepers)

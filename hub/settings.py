@@ -9,7 +9,7 @@ The descriptions below are the documentation: the table in docs/operating.md is 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct, field
@@ -17,6 +17,7 @@ from msgspec import Meta, Struct, field
 from documents.values import Identifier
 from hub.logs import Format, Level
 from hub.settings_sources import Kind, Secret, Setting, describe, load
+from hub.values import Role
 
 __all__ = ["EMBEDDED", "KINDS", "GatewaySettings", "HubSettings", "Secret", "Setting", "Sources", "describe"]
 
@@ -31,7 +32,7 @@ class Participant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Who this gateway acts for."""
 
     code: Annotated[Code, Meta(description="Identity of the participant, `SCHEME:CODE`; also its component code")]
-    role: Annotated[Literal["DSO", "AGR", "BRP"], Meta(description="Role the participant is registered with")]
+    role: Annotated[Role, Meta(description="Role the participant is registered with")]
     name: Annotated[str, Meta(description="Name shown to its own people; never sent")] = ""
 
 
@@ -80,7 +81,7 @@ class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     dir: Annotated[Path, Meta(description="Folder of the embedded database")] = Path(".tps")
     pool_min: Annotated[int, Meta(ge=1, le=200, description="Connections kept open")] = 1
-    pool_max: Annotated[int, Meta(ge=1, le=200, description="Connections at most")] = 10
+    pool_max: Annotated[int, Meta(ge=1, le=200, description="Connections at most")] = 4
 
     def __post_init__(self) -> None:
         if self.pool_min > self.pool_max:
@@ -130,6 +131,14 @@ class Ttl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a gateway watches over its limits."""
+
+    reminder_s: Annotated[
+        Seconds, Meta(description="A DSO is reminded this long before an unforeseen limit ends (R15)")
+    ] = 900.0
+
+
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to stderr."""
 
@@ -157,6 +166,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     broker: Broker = field(default_factory=Broker)
     http: Http = field(default_factory=Http)
     ttl: Ttl = field(default_factory=Ttl)
+    limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
 
 

@@ -211,6 +211,7 @@ class _Reading:
             self.problem(
                 variable, _reason(error), "the name of a file that holds the value and that this user may read"
             )
+            self._unreadable.add(path)
             return ""
 
     def _is_known(self, path: _Path, where: str, known: set[_Path]) -> bool:
@@ -240,6 +241,8 @@ def _expected(kind: Any) -> str:  # Any: a type form
     match _bare(types.type_info(kind)):
         case types.LiteralType(values=values):
             return "one of " + ", ".join(sorted(str(value) for value in values))
+        case types.EnumType(cls=cls):
+            return "one of " + ", ".join(str(member.value) for member in cls)
         case types.IntType() as number:
             return f"a whole number{_bounds(number)}"
         case types.FloatType() as number:
