@@ -27,7 +27,7 @@ HELP: Final = {
     "hub": "Run the hub.",
     "participants": "Add and list market participants.",
     "points": "Hand connection points over from one grid operator to another.",
-    "settings": "Show the settings.",
+    "raml": "Check the REST contract and convert it.",
     "tokens": "Issue and withdraw tokens for the REST interfaces.",
 }
 """Short help of the commands we ship, so that `tps --help` need not load them; a test keeps it equal to theirs."""
@@ -78,20 +78,18 @@ def _load(entry: "EntryPoint") -> click.Command:
 )
 @click.version_option(VERSION, prog_name="tps", message="%(prog)s %(version)s")
 @click.option(
-    "--settings", "file", envvar="TPS_SETTINGS", type=click.Path(path_type=Path), help="TOML file with settings."
+    "--settings", "toml", envvar="TPS_SETTINGS", type=click.Path(path_type=Path), help="TOML file with settings."
 )
-@click.option(
-    "--set", "overrides", envvar="TPS_SET", multiple=True, metavar="SECTION.NAME=VALUE", help="Set one value."
-)
+@click.option("--set", "sets", envvar="TPS_SET", multiple=True, metavar="SECTION.NAME=VALUE", help="Set one value.")
 @click.pass_context
-def tps(ctx: click.Context, file: Path | None, overrides: tuple[str, ...]) -> None:
+def tps(ctx: click.Context, toml: Path | None, sets: tuple[str, ...]) -> None:
     """Trade Permission System: a message hub between aggregators and distribution system operators.
 
     Every option can also be given as an environment variable: TPS_<COMMAND>_<OPTION>.
     """
     from hub.settings import Sources  # noqa: PLC0415 - `tps --version` and `--help` need no settings
 
-    ctx.obj = Sources(file, overrides)
+    ctx.obj = Sources(toml, sets)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

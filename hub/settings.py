@@ -7,44 +7,41 @@ The descriptions below are the documentation: the table in docs/operating.md is 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct, field
 
-from documents.values import Identifier
 from hub.logs import Format, Level
-from hub.settings_sources import Kind, Secret, Setting, describe, load
+from hub.settings_sources import Kind, Secret, Setting, describe, read
 from hub.values import Role
 
-__all__ = ["EMBEDDED", "KINDS", "GatewaySettings", "HubSettings", "Secret", "Setting", "Sources", "describe"]
+__all__ = ["EMBEDDED", "KINDS", "GatewaySettings", "HubSettings", "Secret", "Setting", "Sources", "describe", "load"]
 
 EMBEDDED: Final = "embedded"
 
-Code = Annotated[Identifier, Meta(pattern=r"^[A-Z][A-Z0-9]{2}:\S{1,60}$")]
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Seconds = Annotated[float, Meta(ge=0)]
+Id = Annotated[str, Meta(min_length=3, max_length=64)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Participant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who this gateway acts for."""
 
-    code: Annotated[Code, Meta(description="Identity of the participant, `SCHEME:CODE`; also its component code")]
+    id: Annotated[Id, Meta(description="EIC or GLN of the participant; also its component code")]
     role: Annotated[Role, Meta(description="Role the participant is registered with")]
     name: Annotated[str, Meta(description="Name shown to its own people; never sent")] = ""
 
 
 class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The platform, as every participant knows it."""
+    """What hub and gateways must agree on."""
 
-    code: Annotated[Code, Meta(description="Identity of the hub, `SCHEME:CODE`; also its component code")]
-    area: Annotated[str, Meta(description="EIC of the area the documents are about", min_length=16, max_length=16)] = (
-        "10YDK-2--------M"
-    )
+    domain: Annotated[
+        str, Meta(description="EIC of the area the documents are about", min_length=16, max_length=16)
+    ] = "10YDK-2--------M"
     national_scheme: Annotated[
-        str, Meta(description="Coding scheme of an id that is neither EIC, GSRN nor GLN", pattern=r"^N[A-Z]{2}$")
+        str, Meta(description="Coding scheme of an id that is neither EIC, GSRN nor GLN (R2)", pattern=r"^N[A-Z]{2}$")
     ] = "NDK"
     timezone: Annotated[str, Meta(description="Local time of the market: where its days begin and end")] = (
         "Europe/Copenhagen"
@@ -60,10 +57,14 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Hub(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What only the hub decides."""
 
+    id: Annotated[Id, Meta(description="EIC or GLN of the hub; also its component code")]
     secret: Annotated[
         Secret, Meta(description="Key of the hashes that make outgoing mRIDs, 32 characters or more (R18)")
     ]
-    beat_s: Annotated[float, Meta(gt=0, description="Seconds between pushes of assets and schedules (R12)")] = 2.0
+    beat_s: Annotated[Seconds, Meta(description="Time between pushes of assets and schedules (R12)")] = 2.0
+    alarm_s: Annotated[
+        Seconds, Meta(description="An unforeseen limit not delivered within this alarms the operator (R27)")
+    ] = 60.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,6 +72,16 @@ class Hub(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(
                 "secret is too short; expected 32 characters or more, for example from: openssl rand -hex 32"
             )
+
+
+class Gateway(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a gateway works with the hub."""
+
+    hub_id: Annotated[Id, Meta(description="EIC or GLN of the hub: the only one this gateway talks to")]
+    reminder_s: Annotated[
+        Seconds, Meta(description="A DSO is reminded this long before an unforeseen limit ends (R15)")
+    ] = 900.0
+    resync_s: Annotated[Seconds, Meta(description="Time between requests for the full state (R13)")] = 86_400.0
 
 
 class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,48 +106,30 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "amqp://127.0.0.1:5672/"
     )
     password: Annotated[Secret, Meta(description="Password of this component at the broker")] = Secret("")
-    prefetch: Annotated[
-        int, Meta(ge=1, le=1000, description="Messages taken ahead per queue; the broker keeps the rest")
-    ] = 64
+    heartbeat_s: Annotated[int, Meta(ge=1, le=600, description="Silence after which the connection counts as lost")] = (
+        10
+    )
 
 
 class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The door for the participant's own systems, or for the operator of the hub."""
 
     host: Annotated[str, Meta(description="Address to listen on", min_length=1)] = "127.0.0.1"
-    port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one")] = 8080
-    tls_cert_file: Annotated[Path | None, Meta(description="Certificate chain (PEM); none: plain HTTP")] = None
-    tls_key_file: Annotated[Path | None, Meta(description="Private key of the certificate (PEM)")] = None
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one")] = 8080
+    cert_file: Annotated[Path | None, Meta(description="Certificate chain (PEM); none: plain HTTP")] = None
+    key_file: Annotated[Path | None, Meta(description="Private key of the certificate (PEM)")] = None
     max_body_bytes: Annotated[int, Meta(ge=1024, le=256 * 1024**2, description="Largest request body")] = 16 * 1024**2
     rate_per_s: Annotated[float, Meta(gt=0, description="Requests per second and token, on average")] = 50.0
-    page_size_max: Annotated[int, Meta(ge=1, le=10_000, description="Most items in one answer")] = 1000
+    burst: Annotated[int, Meta(ge=1, description="Requests a token may make at once after a pause")] = 200
+    page_max: Annotated[int, Meta(ge=1, le=10_000, description="Most items in one answer")] = 1000
+    polls_max: Annotated[int, Meta(ge=1, description="Long polls that may wait at the same time")] = 5000
 
     def __post_init__(self) -> None:
-        if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("only one of tls_cert_file and tls_key_file is set; expected both, or none")
-        for path in filter(None, (self.tls_cert_file, self.tls_key_file)):
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("only one of cert_file and key_file is set; expected both, or none")
+        for path in filter(None, (self.cert_file, self.key_file)):
             if not path.is_file():
                 raise ValueError(f"there is no file {str(path)!r}; expected a PEM file that this user may read")
-
-
-class Ttl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long messages stay worth delivering (R27); limits and schedules last to the end of their interval."""
-
-    registration_s: Annotated[Seconds, Meta(description="Asset and connection point documents")] = 86_400.0
-    cancel_s: Annotated[Seconds, Meta(description="Cancel of a limit whose interval is not known")] = 1_209_600.0
-    request_s: Annotated[Seconds, Meta(description="Requests and their answers")] = 900.0
-    acknowledgement_s: Annotated[Seconds, Meta(description="Acknowledgements")] = 86_400.0
-    alarm_s: Annotated[Seconds, Meta(description="Undelivered unforeseen limit: the operator is told after this")] = (
-        60.0
-    )
-
-
-class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a gateway watches over its limits."""
-
-    reminder_s: Annotated[
-        Seconds, Meta(description="A DSO is reminded this long before an unforeseen limit ends (R15)")
-    ] = 900.0
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,7 +146,6 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     database: Database = field(default_factory=Database)
     broker: Broker = field(default_factory=Broker)
     http: Http = field(default_factory=Http)
-    ttl: Ttl = field(default_factory=Ttl)
     log: Log = field(default_factory=Log)
 
 
@@ -161,12 +153,10 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Settings of `tps agr` and `tps dso`."""
 
     participant: Participant
-    hub: Market
+    gateway: Gateway
     database: Database = field(default_factory=Database)
     broker: Broker = field(default_factory=Broker)
     http: Http = field(default_factory=Http)
-    ttl: Ttl = field(default_factory=Ttl)
-    limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
 
 
@@ -177,15 +167,20 @@ KINDS: Final[tuple[type[Struct], ...]] = (HubSettings, GatewaySettings)
 class Sources(Struct, frozen=True):
     """Where settings are read from; the command line makes it and hands it to every command (`click.pass_obj`)."""
 
-    file: Path | None = None
-    overrides: tuple[str, ...] = ()
+    toml: Path | None = None
+    sets: tuple[str, ...] = ()
 
-    def load(self, kind: type[Kind], environ: Mapping[str, str] | None = None) -> Kind:
+    def load(self, kind: type[Kind]) -> Kind:
         """Settings of one kind. Raises SettingsError with every problem."""
-        return load(
-            kind,
-            kinds=KINDS,
-            file=self.file,
-            environ=os.environ if environ is None else environ,
-            overrides=self.overrides,
-        )
+        return load(kind, toml=self.toml, sets=self.sets)
+
+
+def load(
+    kind: type[Kind], toml: Path | None = None, env: Mapping[str, str] = os.environ, sets: Sequence[str] = ()
+) -> Kind:
+    """Read, merge and check the settings of one kind: `toml` < `env` < `sets` ("section.name=value").
+
+    Raises:
+        SettingsError: any value, name or file is wrong, or a required one is missing; the message lists all problems.
+    """
+    return read(kind, known_to=KINDS, toml=toml, env=env, sets=sets)

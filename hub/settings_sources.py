@@ -59,26 +59,26 @@ class Setting(NamedTuple):
         return f"{self.section}.{self.name}"
 
 
-def load(
+def read(
     kind: type[Kind],
     *,
-    kinds: Sequence[type[Struct]],
-    file: Path | None,
-    environ: Mapping[str, str],
-    overrides: Sequence[str],
+    known_to: Sequence[type[Struct]],
+    toml: Path | None,
+    env: Mapping[str, str],
+    sets: Sequence[str],
 ) -> Kind:
     """Read, merge and check the settings of one kind.
 
-    A file and an environment may serve several processes: what only another one of `kinds` knows is passed over.
+    A file and an environment may serve several processes: what is known only to another kind is passed over.
 
     Raises:
         SettingsError: any value, name or file is wrong, or a required one is missing; the message lists all problems.
     """
-    every: tuple[type[Struct], ...] = (kind, *kinds)
+    every: tuple[type[Struct], ...] = (kind, *known_to)
     reading = _Reading({path for each in every for path in _fields(each)})
-    values = reading.from_file(file) if file else {}
-    values |= reading.from_environment(environ)
-    values |= reading.from_overrides(overrides, set(_fields(kind)))
+    values = reading.from_file(toml) if toml else {}
+    values |= reading.from_environment(env)
+    values |= reading.from_flags(sets, set(_fields(kind)))
     settings = reading.build(kind, values)
     if settings is None or reading.problems:
         raise SettingsError("\n".join(["The settings cannot be used:", *(f"  {line}" for line in reading.problems)]))
@@ -142,11 +142,11 @@ class _Reading:
                     values[section, name] = _Given(value, f"{file}: {section}.{name}", is_text=False)
         return values
 
-    def from_environment(self, environ: Mapping[str, str]) -> dict[_Path, _Given]:
+    def from_environment(self, env: Mapping[str, str]) -> dict[_Path, _Given]:
         values: dict[_Path, _Given] = {}
-        for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        for variable in sorted(name for name in env if name.startswith(PREFIX)):
             section, _, name = variable[len(PREFIX) :].lower().partition("__")
-            path, text = (section, name), environ[variable]
+            path, text = (section, name), env[variable]
             if path not in self._known and name.endswith("_file"):
                 path = (section, name.removesuffix("_file"))
                 text = self._content(variable, text, path)
@@ -157,10 +157,10 @@ class _Reading:
             values[path] = _Given(text, variable, is_text=True)
         return values
 
-    def from_overrides(self, overrides: Iterable[str], known: set[_Path]) -> dict[_Path, _Given]:
+    def from_flags(self, sets: Iterable[str], known: set[_Path]) -> dict[_Path, _Given]:
         values = {}
-        for override in overrides:
-            setting, equals, text = override.partition("=")
+        for flag in sets:
+            setting, equals, text = flag.partition("=")
             section, dot, name = setting.strip().partition(".")
             if not (equals and dot):
                 self.problem("--set", repr(setting), "section.name=value")
@@ -249,12 +249,12 @@ def _expected(kind: Any) -> str:  # Any: a type form
             return f"a number{_bounds(number)}"
         case types.CustomType(cls=cls) if issubclass(cls, Path):
             return "a path"
-        case types.StrType(pattern=pattern) if pattern and ":" in pattern:
-            return "SCHEME:CODE, such as A01:10XDK-EXAMPLE--0"
         case types.StrType(pattern=pattern) if pattern:
             return f"text of the form {pattern}"
         case types.StrType(min_length=least, max_length=most) if least and least == most:
             return f"{least} characters"
+        case types.StrType(min_length=least) if least:
+            return f"{least} characters or more" if least > 1 else "text"
         case _:
             return "text"
 

@@ -7,43 +7,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import SettingsError
-from hub.settings import KINDS, GatewaySettings, HubSettings, Secret, Sources, describe
+from hub.settings import KINDS, GatewaySettings, HubSettings, Secret, Sources, describe, load
 from hub.values import Role
 
-HUB = {"TPS__HUB__CODE": "A01:45X-TPS-HUB-DEM8", "TPS__HUB__SECRET": "0123456789abcdef0123456789abcdef"}
+HUB = {"TPS__HUB__ID": "45X-TPS-HUB-DEM8", "TPS__HUB__SECRET": "0123456789abcdef0123456789abcdef"}
 READABLE = "the name of a file that holds the value and that this user may read"
 GATEWAY = {
-    "TPS__HUB__CODE": "A01:45X-TPS-HUB-DEM8",
-    "TPS__PARTICIPANT__CODE": "A10:5790001330552",
+    "TPS__GATEWAY__HUB_ID": "45X-TPS-HUB-DEM8",
+    "TPS__PARTICIPANT__ID": "5790001330552",
     "TPS__PARTICIPANT__ROLE": "AGR",
 }
 
 
-def problems(environ: dict[str, str], *overrides: str, file: Path | None = None) -> list[str]:
+def problems(env: dict[str, str], *sets: str, toml: Path | None = None) -> list[str]:
     with pytest.raises(SettingsError) as caught:
-        Sources(file, overrides).load(HubSettings, environ)
+        load(HubSettings, toml, env, sets)
     return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
 def test_what_is_named_nowhere_has_its_default() -> None:
-    settings = Sources().load(HubSettings, HUB)
+    settings = load(HubSettings, env=HUB)
 
-    assert settings.hub.code == "A01:45X-TPS-HUB-DEM8"
+    assert settings.hub.id == "45X-TPS-HUB-DEM8"
     assert (settings.http.port, settings.hub.beat_s, settings.log.format) == (8080, 2.0, "auto")
 
 
-def test_a_flag_wins_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
+def test_a_flag_wins_over_the_envment_which_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "tps.toml"
     file.write_text('[http]\nport = 1\nhost = "file"\nrate_per_s = 7\n')
-    environ = HUB | {"TPS__HTTP__PORT": "2", "TPS__HTTP__HOST": "environment"}
+    env = HUB | {"TPS__HTTP__PORT": "2", "TPS__HTTP__HOST": "envment"}
 
-    settings = Sources(file, ("http.port=3",)).load(HubSettings, environ)
+    settings = load(HubSettings, file, env, ["http.port=3"])
 
-    assert (settings.http.port, settings.http.host, settings.http.rate_per_s) == (3, "environment", 7.0)
+    assert (settings.http.port, settings.http.host, settings.http.rate_per_s) == (3, "envment", 7.0)
 
 
 def test_a_gateway_has_a_role_of_the_market() -> None:
-    settings = Sources().load(GatewaySettings, GATEWAY)
+    settings = load(GatewaySettings, env=GATEWAY)
 
     assert settings.participant.role is Role.AGR
 
@@ -51,18 +51,18 @@ def test_a_gateway_has_a_role_of_the_market() -> None:
 def test_a_value_can_be_read_from_a_file_of_its_own(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("f" * 32 + "\n")
-    environ = {"TPS__HUB__CODE": HUB["TPS__HUB__CODE"], "TPS__HUB__SECRET_FILE": str(secret)}
+    env = {"TPS__HUB__ID": HUB["TPS__HUB__ID"], "TPS__HUB__SECRET_FILE": str(secret)}
 
-    assert Sources().load(HubSettings, environ).hub.secret.reveal() == "f" * 32
+    assert load(HubSettings, env=env).hub.secret.reveal() == "f" * 32
 
 
 def test_a_setting_that_is_a_file_name_is_not_read_as_its_content(tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     certificate.touch()
     key.touch()
-    environ = HUB | {"TPS__HTTP__TLS_CERT_FILE": str(certificate), "TPS__HTTP__TLS_KEY_FILE": str(key)}
+    env = HUB | {"TPS__HTTP__CERT_FILE": str(certificate), "TPS__HTTP__KEY_FILE": str(key)}
 
-    assert Sources().load(HubSettings, environ).http.tls_cert_file == certificate
+    assert load(HubSettings, env=env).http.cert_file == certificate
 
 
 def test_all_problems_are_reported_at_once_with_place_found_and_expected(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_all_problems_are_reported_at_once_with_place_found_and_expected(tmp_pat
     file.write_text('[http]\nport = "8080"\n[htpp]\nhost = "x"\n')
 
     found = problems(
-        HUB | {"TPS__LOG__LEVEL": "loud", "TPS__HUB__SECRET_FILE": "/nowhere"}, "database.pool_min=9", "log", file=file
+        HUB | {"TPS__LOG__LEVEL": "loud", "TPS__HUB__SECRET_FILE": "/nowhere"}, "database.pool_min=9", "log", toml=file
     )
 
     assert found == [
@@ -85,7 +85,7 @@ def test_all_problems_are_reported_at_once_with_place_found_and_expected(tmp_pat
 
 
 def test_a_missing_setting_is_named_with_its_variable() -> None:
-    found = problems({"TPS__HUB__CODE": HUB["TPS__HUB__CODE"]})
+    found = problems({"TPS__HUB__ID": HUB["TPS__HUB__ID"]})
 
     assert found == ["hub.secret: found nothing; expected text. Set it in the file or as TPS__HUB__SECRET."]
 
@@ -93,11 +93,11 @@ def test_a_missing_setting_is_named_with_its_variable() -> None:
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        ("hub.code=45X-TPS-HUB-DEM8", "--set hub.code: found '45X-TPS-HUB-DEM8'; expected SCHEME:CODE"),
+        ("hub.id=", "--set hub.id: found ''; expected 3 characters or more"),
         ("hub.timezone=Mars/Olympus", "hub: timezone is 'Mars/Olympus'; expected a name such as Europe/Copenhagen"),
-        ("hub.area=DK", "--set hub.area: found 'DK'; expected 16 characters"),
+        ("hub.domain=DK", "--set hub.domain: found 'DK'; expected 16 characters"),
         ("hub.beat_s=0", "--set hub.beat_s: found '0'; expected a number above 0"),
-        ("http.tls_key_file=/nowhere.pem", "http: only one of tls_cert_file and tls_key_file is set"),
+        ("http.key_file=/nowhere.pem", "http: only one of cert_file and key_file is set"),
         ("hub.beat=2", "--set hub.beat: found an unknown setting; expected hub.beat_s"),
     ],
 )
@@ -105,20 +105,27 @@ def test_a_wrong_value_says_what_would_be_right(override: str, complaint: str) -
     assert problems(HUB, override)[0].startswith(complaint)
 
 
+def test_what_the_command_line_was_given_is_what_a_command_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in HUB.items():
+        monkeypatch.setenv(variable, value)
+
+    assert Sources(sets=("http.port=9",)).load(HubSettings).http.port == 9
+
+
 def test_a_file_that_is_no_toml_is_a_problem_like_any_other(tmp_path: Path) -> None:
     file = tmp_path / "tps.toml"
     file.write_text("port = = 1")
 
-    assert problems(HUB, file=file)[0].startswith(f"{file}: found ")
-    assert problems(HUB, file=tmp_path / "none.toml")[0].startswith(f"{tmp_path / 'none.toml'}: found no such file")
+    assert problems(HUB, toml=file)[0].startswith(f"{file}: found ")
+    assert problems(HUB, toml=tmp_path / "none.toml")[0].startswith(f"{tmp_path / 'none.toml'}: found no such file")
 
 
-def test_one_environment_can_serve_hub_and_gateway_but_a_flag_must_fit() -> None:
-    environ = HUB | GATEWAY
+def test_one_envment_can_serve_hub_and_gateway_but_a_flag_must_fit() -> None:
+    env = HUB | GATEWAY
 
-    assert Sources().load(HubSettings, environ).hub.code == Sources().load(GatewaySettings, environ).hub.code
+    assert load(HubSettings, env=env).hub.id == load(GatewaySettings, env=env).gateway.hub_id
     with pytest.raises(SettingsError, match=r"--set hub\.secret: found an unknown setting"):
-        Sources(overrides=("hub.secret=x",)).load(GatewaySettings, environ)
+        load(GatewaySettings, env=env, sets=["hub.secret=x"])
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=31))
