@@ -28,6 +28,7 @@ HELP: Final = {
     "participants": "Add and list market participants.",
     "points": "Hand connection points over from one grid operator to another.",
     "raml": "Check the REST contract and convert it.",
+    "settings": "List the settings.",
     "tokens": "Issue and withdraw tokens for the REST interfaces.",
 }
 """Short help of the commands we ship, so that `tps --help` need not load them; a test keeps it equal to theirs."""
@@ -69,6 +70,16 @@ def _load(entry: "EntryPoint") -> click.Command:
         raise click.ClickException(
             f"The entry point {entry.name} = {entry.value} is no command. Install its package again."
         )
+    return _telling_variables(command)
+
+
+def _telling_variables(command: click.Command) -> click.Command:
+    """The command, its help naming the environment twin of every option, in all its commands."""
+    for option in command.params:
+        if isinstance(option, click.Option):
+            option.show_envvar = True
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _telling_variables(inner)
     return command
 
 
@@ -80,7 +91,15 @@ def _load(entry: "EntryPoint") -> click.Command:
 @click.option(
     "--settings", "toml", envvar="TPS_SETTINGS", type=click.Path(path_type=Path), help="TOML file with settings."
 )
-@click.option("--set", "sets", envvar="TPS_SET", multiple=True, metavar="SECTION.NAME=VALUE", help="Set one value.")
+@click.option(
+    "--set",
+    "sets",
+    envvar="TPS_SET",
+    multiple=True,
+    metavar="SECTION.NAME=VALUE",
+    show_envvar=True,
+    help="Set one value.",
+)
 @click.pass_context
 def tps(ctx: click.Context, toml: Path | None, sets: tuple[str, ...]) -> None:
     """Trade Permission System: a message hub between aggregators and distribution system operators.

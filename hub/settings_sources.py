@@ -249,6 +249,8 @@ def _expected(kind: Any) -> str:  # Any: a type form
             return f"a number{_bounds(number)}"
         case types.CustomType(cls=cls) if issubclass(cls, Path):
             return "a path"
+        case types.CustomType():
+            return "text, secret"
         case types.StrType(pattern=pattern) if pattern:
             return f"text of the form {pattern}"
         case types.StrType(min_length=least, max_length=most) if least and least == most:

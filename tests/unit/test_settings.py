@@ -87,7 +87,7 @@ def test_all_problems_are_reported_at_once_with_place_found_and_expected(tmp_pat
 def test_a_missing_setting_is_named_with_its_variable() -> None:
     found = problems({"TPS__HUB__ID": HUB["TPS__HUB__ID"]})
 
-    assert found == ["hub.secret: found nothing; expected text. Set it in the file or as TPS__HUB__SECRET."]
+    assert found == ["hub.secret: found nothing; expected text, secret. Set it in the file or as TPS__HUB__SECRET."]
 
 
 @pytest.mark.parametrize(
