@@ -1,0 +1,140 @@
+"""Safe bytes to an element tree: the only place where XML from outside is parsed (NF1, R29).
+
+Refused, each with words: document type declarations and with them entities, encodings other than UTF-8 and UTF-16,
+more bytes, elements, attributes or depth than any document of the platform needs. Nothing is ever fetched. Work and
+memory are bounded before the parser starts. Comments and processing instructions say nothing and are left out of the
+tree.
+"""
+
+import re
+import threading
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from typing import Final
+
+from lxml import etree
+from lxml.etree import _Element as Element
+
+from documents.errors import Malformed
+
+MAX_BYTES: Final = 16 * 2**20
+"""Largest document: two thousand resources with a day of quarter-hours each."""
+MAX_TAGS: Final = 1_500_000
+"""Most start and end tags, comments included. A document of MAX_BYTES that is full of short points stays just below."""
+MAX_ATTRIBUTES: Final = 400_000
+"""Most attributes and namespace declarations."""
+
+_QUOTED: Final = 120
+# Possessive and atomic parts: each byte is looked at once, whatever the input.
+_DOCTYPE: Final = re.compile(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+<!DOCTYPE", re.DOTALL)
+_DECLARED: Final = re.compile(rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_UTF8_NAMES: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be"})
+_SEND_UTF8: Final = "Send the document as UTF-8"
+
+_local = threading.local()
+
+
+def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Element:
+    """Parse `data` into its root element.
+
+    Raises:
+        Malformed: not well-formed, or with one of the features that are refused; says where and what would mend it.
+    """
+    if len(data) > max_bytes:
+        raise Malformed(
+            f"The document has {len(data)} bytes, at most {max_bytes} are taken",
+            mend="Send the series in several documents",
+        )
+    text = _as_utf8(data)
+    _refuse_doctype(text)
+    _refuse_floods(text)
+    try:
+        root = etree.fromstring(text, _parser())
+    except etree.XMLSyntaxError as error:
+        raise Malformed(
+            f"This is no well-formed XML: {_shortened(error.msg or 'nothing found')}",
+            where=f"line {error.lineno}" if error.lineno else "",
+            mend="Let an XML library write the document",
+        ) from error
+    # A second wall: should a declaration have passed the scan, its entities are still not expanded.
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _doctype_refused(1)
+    return root
+
+
+def _parser() -> etree.XMLParser:
+    """Return the parser of this thread; parsing releases the interpreter lock only with a parser of one's own."""
+    parser: etree.XMLParser | None = getattr(_local, "parser", None)
+    if parser is None:
+        parser = _local.parser = etree.XMLParser(
+            encoding="utf-8",
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            attribute_defaults=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+    return parser
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Bring every accepted encoding to UTF-8 without a byte order mark.
+
+    Raises:
+        Malformed: another encoding, or one that differs from what the document declares.
+    """
+    if data.startswith((BOM_UTF32_LE, BOM_UTF32_BE)):
+        raise Malformed("The document is written as UTF-32", mend=_SEND_UTF8)
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        try:
+            text = data.decode("utf-16").encode()
+        except UnicodeError as error:
+            raise Malformed("The document starts as UTF-16 but is none", mend=_SEND_UTF8) from error
+        return _declared_as(text, _UTF16_NAMES, "UTF-16")
+    if b"\0" in data:
+        raise Malformed(
+            "The document holds a zero byte; it is damaged, or UTF-16 without a byte order mark",
+            where=f"byte {data.index(0)}",
+            mend=_SEND_UTF8,
+        )
+    return _declared_as(data.removeprefix(BOM_UTF8), _UTF8_NAMES, "UTF-8")
+
+
+def _declared_as(text: bytes, names: frozenset[str], written: str) -> bytes:
+    declared = _DECLARED.match(text)
+    if declared and declared[1].decode().lower() not in names:
+        found = f"The document declares the encoding {declared[1].decode()}; this one was read as {written}"
+        raise Malformed(found, where="line 1", mend=f"{_SEND_UTF8}, and declare it so or not at all")
+    return text
+
+
+def _refuse_doctype(text: bytes) -> None:
+    found = _DOCTYPE.match(text)
+    if found:
+        raise _doctype_refused(1 + text.count(b"\n", 0, found.end()))
+
+
+def _doctype_refused(line: int) -> Malformed:
+    return Malformed(
+        "The document has a document type declaration; these are refused, and entities with them",
+        where=f"line {line}",
+        mend="Leave <!DOCTYPE ...> out",
+    )
+
+
+def _refuse_floods(text: bytes) -> None:
+    """Bound the size of the tree before it is built. Marks inside text count too; no real document comes near."""
+    tags, equals = text.count(b"<"), text.count(b"=")
+    if tags > MAX_TAGS:
+        raise Malformed(f"The document has more than {MAX_TAGS} tags", mend="Send the series in several documents")
+    if equals > MAX_ATTRIBUTES:
+        raise Malformed(
+            f"The document has more than {MAX_ATTRIBUTES} attributes", mend="Send the series in several documents"
+        )
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= _QUOTED else message[:_QUOTED] + "..."
