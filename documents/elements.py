@@ -1,4 +1,4 @@
-"""Reading the elements of a document (traps 4, 9, 10): text joined around comments and trimmed, what is missing named."""
+"""Reading the elements of a document (traps 4, 9, 10): text without comments and trimmed, what is missing named."""
 
 import re
 from collections.abc import Iterator
@@ -19,26 +19,29 @@ _NUMBER: Final = re.compile(r"\+?[0-9]{1,9}")
 
 
 class Fields:
-    """The child elements of one element by local name."""
+    """The child elements of one element by local name; those from `before` on, maybe millions, are left alone."""
 
     __slots__ = ("_children", "element")
 
-    def __init__(self, element: Element) -> None:
+    def __init__(self, element: Element, *, before: str | None = None) -> None:
         self.element = element
         namespace = str(element.tag).rpartition("}")[0] + "}"
         children: dict[str, list[Element]] = {}
         for child in element.iterchildren("*"):
             tag = str(child.tag)
             if tag.startswith(namespace):
-                children.setdefault(tag[len(namespace) :], []).append(child)
+                name = tag[len(namespace) :]
+                if name == before:
+                    break
+                children.setdefault(name, []).append(child)
         self._children = children
 
     def __contains__(self, name: str) -> bool:
         return name in self._children
 
-    def all(self, name: str) -> Iterator["Fields"]:
+    def all(self, name: str, *, before: str | None = None) -> Iterator["Fields"]:
         """Every child element of that name."""
-        return map(Fields, self._children.get(name, ()))
+        return (Fields(child, before=before) for child in self._children.get(name, ()))
 
     def one(self, name: str) -> "Fields":
         """Return the child element of that name.

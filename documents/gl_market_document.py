@@ -66,7 +66,7 @@ def _read_series(fields: Fields, version: Version, bounds: Interval) -> GlSeries
     business_type, curve = fields.text("businessType"), fields.text("curveType")
     cancelled = fields.text_or_none("cancelledTS") == Indicator.YES
     sign = _SIGNS.get(business_type, Sign.POSITIVE)
-    written = () if cancelled else fields.all("Period")
+    written = () if cancelled else fields.all("Period", before="Point")
     periods, faults = read_periods(written, Curve(fields.text(version.unit_element), curve, sign))
     return GlSeries(
         mrid=fields.text("mRID"),

@@ -137,6 +137,8 @@ def _expectation(code: str) -> str:
     """Say what the code would need, as far as its form tells what it was meant to be."""
     if _EIC_FORM.fullmatch(code):
         return f"its check character is {code[-1]}, {eic.calc_check_digit(code[:-1])} was expected"
+    if is_gsrn(code):
+        return "it is a GSRN, which names a metering point"
     if _digits(code, 13) or _digits(code, 18):
         return f"its check digit is {code[-1]}, {ean.calc_check_digit(code[:-1])} was expected"
     return f"found {len(code)} characters of another form"

@@ -55,7 +55,7 @@ def read_periods(elements: Iterable[Fields], curve: Curve) -> tuple[tuple[Period
         try:
             periods.append(_read_period(fields, interval, curve))
         except _Faulty as faulty:
-            faults.append(Fault(faulty.code.value, str(faulty), interval if interval.start < interval.end else None))
+            faults.append(Fault(faulty.code.value, str(faulty), _span(interval)))
     periods.sort(key=lambda period: period.interval)
     return tuple(periods), (*faults, *_overlaps(periods))
 
@@ -65,9 +65,7 @@ def outside(intervals: Iterable[Interval], bounds: Interval, name: str) -> Itera
     for interval in intervals:
         if not bounds.contains(interval):
             text = f"The interval leaves that of its {name}. Let it lie inside"
-            yield Fault(
-                ReasonCode.TIME_INTERVAL_INCORRECT.value, text, interval if interval.start < interval.end else None
-            )
+            yield Fault(ReasonCode.TIME_INTERVAL_INCORRECT.value, text, _span(interval))
 
 
 def write_periods(lines: Lines, name: str, periods: Iterable[Period], *, curve: str, sign: Sign) -> None:
@@ -83,6 +81,12 @@ def write_periods(lines: Lines, name: str, periods: Iterable[Period], *, curve: 
             lines.text("resolution", period.resolution)
             for position, quantity in _written(period, curve):
                 lines.raw(_point(position, _unsigned(quantity, sign)))
+
+
+def _span(interval: Interval) -> Interval | None:
+    """Return the interval if an answer can repeat it: forward in time and in whole minutes."""
+    whole = not any(instant.second or instant.microsecond for instant in (interval.start, interval.end))
+    return interval if whole and interval.start < interval.end else None
 
 
 def _series_fault(curve: Curve) -> Fault | None:
@@ -159,21 +163,13 @@ def _quantity(text: str, position: int, curve: Curve) -> Power:
 
 def _read_points(period: Element) -> Iterator[tuple[int, str]]:
     """Position and quantity text of each Point. Millions pass here, so the usual layout is read without detours."""
-    namespace = str(period.tag).rpartition("}")[0] + "}"
-    position_tag, quantity_tag = f"{namespace}position", f"{namespace}quantity"
-    for point in period.iterchildren(f"{namespace}Point"):
+    for point in period.iterchildren(f"{str(period.tag).rpartition('}')[0]}}}Point"):
         if len(point) == 2:
             position, quantity = point
-            if (
-                position.tag == position_tag
-                and quantity.tag == quantity_tag
-                and not len(position)
-                and not len(quantity)
-            ):
-                yield _position(text_of(position)), text_of(quantity)
-                continue
-        fields = Fields(point)
-        yield _position(fields.text("position")), fields.text("quantity")
+            yield _position(text_of(position)), text_of(quantity)
+        else:
+            fields = Fields(point)
+            yield _position(fields.text("position")), fields.text("quantity")
 
 
 def _position(text: str) -> int:

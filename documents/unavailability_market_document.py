@@ -67,7 +67,7 @@ def _read_series(fields: Fields, version: Version, bounds: Interval) -> Unavaila
     curve = fields.text("curveType")
     interval = Interval(fields.date_and_time("start"), fields.date_and_time("end"))
     periods, faults = read_periods(
-        fields.all("Available_Period"), Curve(fields.text(version.unit_element), curve, Sign.POSITIVE)
+        fields.all("Available_Period", before="Point"), Curve(fields.text(version.unit_element), curve, Sign.POSITIVE)
     )
     return UnavailabilitySeries(
         mrid=fields.text("mRID"),
