@@ -34,7 +34,7 @@ FLOORS = (
     Floor(4, ("hub.intake", "hub.compose"), frozenset({"msgspec"})),
     Floor(5, ("hub.store", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),
     Floor(5, ("hub.mades.seal", "hub.mades.pki", "hub.mades.directory_client", "hub.mades.provision"), ANY),
-    Floor(6, ("hub.desk", "hub.feed", "hub.dispatch", "hub.mades.endpoint"), ANY),
+    Floor(6, ("hub.desk", "hub.lanes", "hub.feed", "hub.dispatch", "hub.mades.endpoint"), ANY),
     Floor(
         7,
         ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs", "hub.version"),
