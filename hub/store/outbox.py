@@ -1,0 +1,186 @@
+"""Outgoing messages in PostgreSQL: claimed by lease, rendered once, published outside any transaction, then confirmed.
+
+A message is due until the broker has confirmed it; an acknowledgement of the transport ends there, a business message
+when its own acknowledgements arrive. States are folded by the table in hub.mades.exchange.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from documents.values import Identifier, Mrid
+from hub.mades.exchange import EXPIRED, fold_acknowledgement
+from hub.ports import FeedSlice, MessageState, MessageStatus, OutgoingMessage, ReceivedAcknowledgement, TraceStep
+from hub.store.database import SQL, Database
+
+if TYPE_CHECKING:
+    from hub.store.database import Connection
+
+MridOf = Callable[[str, Identifier, int], Mrid]
+"""The mRID of the document a beat makes of (view, audience, newest sequence)."""
+
+ARRIVED: Final = {
+    "DELIVERY_ACKNOWLEDGEMENT": "DELIVERED",
+    "RECEIVE_ACKNOWLEDGEMENT": "RECEIVED",
+    "FAILURE_ACKNOWLEDGEMENT": "FAILED",
+    "TRACING_ACKNOWLEDGEMENT": "DELIVERED",
+}
+"""What an acknowledgement says, in the words of a trace."""
+
+
+def genuine(acknowledgement: ReceivedAcknowledgement, receiver: str, digest: str | None) -> bool:
+    """Whether it comes from the message's receiver, and is about what we sent (`digest`, None before it exists)."""
+    same_bytes = acknowledgement.digest is None or digest is None or acknowledgement.digest == digest
+    return acknowledgement.sender == receiver and same_bytes
+
+
+class PostgresOutbox:
+    """Outgoing messages (hub.ports.Outbox). `new_id` makes message ids."""
+
+    def __init__(self, database: Database, *, component: str, mrid_of: MridOf, new_id: Callable[[], str]) -> None:
+        self._database, self._component, self._mrid_of, self._new_id = database, component, mrid_of, new_id
+        # Two calls that lock many messages in different orders would stop each other; they take turns.
+        self._turn = asyncio.Lock()
+
+    async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+        """Lease what is due: urgent first, oldest first, never ahead of an unsent message of the same document (R28)."""
+        async with self._turn:
+            records = await self._database.fetch("claim", now, now + timedelta(seconds=lease_s), limit)
+        return [_message(record) for record in records]
+
+    async def rendered(self, bodies: Mapping[str, bytes]) -> None:
+        """Keep the bytes of messages; those of an earlier rendering stay."""
+        async with self._turn:
+            await self._database.execute("rendered", list(bodies), list(bodies.values()))
+
+    async def transported(self, message_ids: Sequence[str], *, now: datetime) -> None:
+        """The broker has confirmed these; those made due again meanwhile stay due."""
+        async with self._turn:
+            await self._database.execute("transported", message_ids, now, self._component)
+
+    async def retry(self, message_ids: Sequence[str], *, at: datetime, reason: str) -> None:
+        """Give these back, to be claimed again from `at`."""
+        async with self._turn:
+            await self._database.execute("retry", message_ids, at, self._component, reason)
+
+    async def fail(self, message_id: str, *, component: str, reason: str, now: datetime) -> None:
+        """This one will never be delivered; a message that has ended stays as it is."""
+        async with self._turn:
+            await self._database.execute("fail", message_id, now, component, reason)
+
+    async def acknowledge(self, acknowledgements: Sequence[ReceivedAcknowledgement], *, now: datetime) -> Sequence[str]:
+        """Fold acknowledgements into states; returns the documents (mRIDs) whose state changed.
+
+        One that does not come from the message's receiver, or is about other bytes, changes nothing.
+        """
+        changed: dict[str, None] = {}
+        related = [acknowledgement.related for acknowledgement in acknowledgements]
+        async with self._turn, self._database.transaction() as connection:
+            records = await connection.fetch(SQL["acknowledged"], related)
+            messages = {record["message_id"]: dict(record) for record in records}
+            for acknowledgement in acknowledgements:
+                message = messages.get(acknowledgement.related)
+                if message is None or not genuine(acknowledgement, message["receiver"], message["digest"]):
+                    continue
+                if await _fold(connection, message, acknowledgement):
+                    changed[message["document"]] = None
+        return list(changed)
+
+    async def enqueue_failure(
+        self, *, receiver: str, related: str, business_type: str, digest: str | None, reason: str, now: datetime
+    ) -> None:
+        """Queue a failure acknowledgement for a message refused for good; a repeat makes the stored one due again."""
+        async with self._turn:
+            await self._database.execute(
+                "enqueue_failure", self._new_id(), receiver, business_type, now, related, digest, reason
+            )
+
+    async def reopen(self) -> int:
+        """Make every business message that has not ended due again (R31); returns how many.
+
+        Those DELIVERED but not RECEIVED too: the broker may have lost their receive acknowledgement, and the receiver
+        answers a repeat from its store.
+        """
+        async with self._turn:
+            return await self._database.execute("reopen")
+
+    async def expire(self, *, now: datetime, grace_s: float = 60.0) -> Sequence[str]:
+        """FAIL what has passed its expiry undelivered; returns documents (mRIDs)."""
+        async with self._turn:
+            records = await self._database.fetch("expire", now, grace_s, self._component, EXPIRED)
+        return list(dict.fromkeys(record["document"] for record in records))
+
+    async def overdue(self, *, business_type: str, since: datetime) -> Sequence[OutgoingMessage]:
+        """Undelivered messages of this type accepted before `since`."""
+        return [_message(record) for record in await self._database.fetch("overdue", business_type, since)]
+
+    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float) -> int:
+        """One message for each audience with items of `view` not yet sent to it; returns how many (R12)."""
+        expires = now + timedelta(seconds=ttl_s)
+        async with self._turn, self._database.transaction() as connection:
+            feeds = await connection.fetch(SQL["ungathered"], view)
+            for feed in feeds:
+                audience, after, upto = feed["audience"], feed["gathered"], feed["head"]
+                document = self._mrid_of(view, audience, upto)
+                message = (self._new_id(), audience, business_type, document, now, expires, view, after, upto)
+                await connection.execute(SQL["gather"], *message, self._component)
+        return len(feeds)
+
+    async def status(self, document: str) -> Sequence[MessageStatus]:
+        """Status and trace of every message that carried this document, newest last."""
+        return [_status(record) for record in await self._database.fetch("status", document)]
+
+
+async def _fold(connection: "Connection", message: dict[str, object], acknowledgement: ReceivedAcknowledgement) -> bool:
+    """Fold one acknowledgement into its message, in the database and in `message`; whether the state changed."""
+    before, reason, expires = MessageState(str(message["state"])), message["reason"], message["expires"]
+    assert isinstance(expires, datetime)
+    after = fold_acknowledgement(
+        before,
+        acknowledgement.internal_type,
+        reason=None if reason is None else str(reason),
+        event_time=acknowledgement.event_time,
+        expires=expires,
+    )
+    if after is not before:
+        message["state"], message["reason"] = after, acknowledgement.reason
+        await connection.execute(SQL["fold"], message["message_id"], after, acknowledgement.reason)
+    said = ARRIVED[acknowledgement.internal_type]
+    story = (acknowledgement.event_time, acknowledgement.sender, said, acknowledgement.reason or "")
+    await connection.execute(SQL["trace_once"], message["message_id"], *story)
+    return after is not before
+
+
+def _message(record: asyncpg.Record) -> OutgoingMessage:
+    source = record["view"] and FeedSlice(record["view"], record["audience"], record["after"], record["upto"])
+    return OutgoingMessage(
+        message_id=record["message_id"],
+        internal_type=record["internal_type"],
+        receiver=record["receiver"],
+        business_type=record["business_type"],
+        document=record["document"],
+        urgent=record["urgent"],
+        accepted=record["accepted"],
+        expires=record["expires"],
+        attempts=record["attempts"],
+        source=source,
+        body=record["body"],
+        related=record["related"],
+        related_digest=record["related_digest"],
+        reason=record["reason"],
+    )
+
+
+def _status(record: asyncpg.Record) -> MessageStatus:
+    return MessageStatus(
+        message_id=record["message_id"],
+        document=record["document"],
+        receiver=record["receiver"],
+        business_type=record["business_type"],
+        state=MessageState(record["state"]),
+        reason=record["reason"],
+        trace=tuple(TraceStep(**dict(step)) for step in record["steps"]),
+    )

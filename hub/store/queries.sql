@@ -1,0 +1,202 @@
+-- Every query of the store, named by a line `-- name: ...`. Arguments are listed in order.
+
+-- name: head
+select coalesce(max(notification_id), 0) from stored_events
+
+-- name: chain_at
+-- position
+select chain from stored_events where notification_id = $1
+
+-- name: read
+-- after, until or null, page size
+select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events
+where notification_id > $1 and ($2::bigint is null or notification_id <= $2) order by notification_id limit $3
+
+-- name: commit
+-- see commit_batch in migrations
+select commit_batch($1, $2, $3, $4::new_event[], $5::new_row[], $6::new_entry[], $7::new_payload[], $8::new_key[])
+
+-- name: payload
+-- digest
+select content from payload where digest = $1
+
+-- name: known
+-- senders, message ids
+select sender, message_id from in_message
+where (sender, message_id) in (select * from unnest($1::text[], $2::text[]))
+
+-- name: replay
+-- sender, message id, now: the acknowledgements of a message go out once more
+update out_message set due = $3, lease_until = null, state = 'ACCEPTED', expires = greatest(expires, $3 + interval '24 hours')
+where related = $2 and receiver = $1
+
+-- name: feed_items
+-- audience, view, after, limit
+select * from feed_items($1, $2, $3, $4)
+
+-- name: feed_head
+-- audience, view
+select feed_head($1, $2)
+
+-- name: current_items
+-- audience, view, key or null, groups, overlap from, to, issued from, to, after key, limit
+select * from current_items($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+
+-- name: claim
+-- now, lease until, limit: urgent first, oldest first, never ahead of an unsent message of the same document (R28)
+with chosen as (
+    select message_id from out_message as mine
+    where due <= $1 and (lease_until is null or lease_until <= $1)
+      and (document = '' or not exists (
+          select from out_message as earlier
+          where earlier.due is not null and earlier.receiver = mine.receiver and earlier.document = mine.document
+            and earlier.queued < mine.queued))
+    order by urgent desc, queued limit $3
+    for update skip locked
+), leased as (
+    update out_message as message set lease_until = $2, attempts = attempts + 1
+    from chosen where message.message_id = chosen.message_id
+    returning message.*
+)
+select * from leased order by urgent desc, queued
+
+-- name: rendered
+-- message ids, bodies: the first bytes stay
+update out_message as message set body = new.body from unnest($1::text[], $2::bytea[]) as new (message_id, body)
+where message.message_id = new.message_id and message.body is null
+
+-- name: transported
+-- message ids, now, component: only those in hand, so that a confirm from before a reopen does not count; acknowledgements end here
+with done as (
+    update out_message set due = null, lease_until = null,
+        state = case when internal_type = 'STANDARD_MESSAGE' then state else 'DELIVERED' end
+    where message_id = any ($1) and lease_until is not null
+    returning message_id, internal_type
+)
+insert into trace (message_id, at, component, state)
+select message_id, $2, $3, 'TRANSPORTED' from done where internal_type = 'STANDARD_MESSAGE'
+
+-- name: retry
+-- message ids, when, component, reason: the trace names the instant of the next attempt
+with again as (
+    update out_message set due = $2, lease_until = null where message_id = any ($1) and due is not null
+    returning message_id
+)
+insert into trace (message_id, at, component, state, details) select message_id, $2, $3, 'RETRY', $4 from again
+
+-- name: fail
+-- message id, now, component, reason
+with failed as (
+    update out_message set state = 'FAILED', reason = $4, due = null, lease_until = null
+    where message_id = $1 and state in ('ACCEPTED', 'DELIVERED')
+    returning message_id
+)
+insert into trace (message_id, at, component, state, details) select message_id, $2, $3, 'FAILED', $4 from failed
+
+-- name: acknowledged
+-- related message ids, their receivers; locked until their states are folded
+select message_id, document, receiver, state, reason, expires, encode(sha256(body), 'hex') as digest from out_message
+where message_id = any ($1) and related is null order by message_id for update
+
+-- name: fold
+-- message id, state, reason
+update out_message set state = $2, reason = $3, due = null, lease_until = null where message_id = $1
+
+-- name: trace_once
+-- message id, at, component, state, details
+insert into trace (message_id, at, component, state, details) select $1::text, $2::timestamptz, $3::text, $4::text, $5::text
+where not exists (select from trace where message_id = $1 and component = $3 and state = $4)
+
+-- name: enqueue_failure
+-- message id, receiver, business type, now, related, related digest, reason; one for (receiver, related), due again on a repeat
+with again as (
+    update out_message set due = $4, lease_until = null, state = 'ACCEPTED', expires = $4 + interval '24 hours'
+    where related = $5 and receiver = $2 and internal_type = 'FAILURE_ACKNOWLEDGEMENT'
+    returning message_id
+)
+insert into out_message (message_id, internal_type, receiver, business_type, document, urgent, accepted, expires, due,
+    related, related_digest, reason)
+select $1::text, 'FAILURE_ACKNOWLEDGEMENT', $2::text, $3::text, '', true, $4::timestamptz, $4 + interval '24 hours', $4,
+    $5::text, $6::text, $7::text
+where not exists (select from again)
+
+-- name: reopen
+update out_message set due = accepted, lease_until = null
+where internal_type = 'STANDARD_MESSAGE' and state in ('ACCEPTED', 'DELIVERED')
+
+-- name: expire
+-- now, grace in seconds, component, reason
+with late as (
+    update out_message set state = 'FAILED', reason = $4, due = null, lease_until = null
+    where state = 'ACCEPTED' and expires + make_interval(secs => $2) < $1
+    returning message_id, document, internal_type, queued
+), told as (
+    insert into trace (message_id, at, component, state, details) select message_id, $1, $3, 'FAILED', $4 from late
+)
+select document from late where internal_type = 'STANDARD_MESSAGE' order by queued
+
+-- name: overdue
+-- business type, since
+select * from out_message where internal_type = 'STANDARD_MESSAGE' and state = 'ACCEPTED' and business_type = $1 and accepted < $2
+order by queued
+
+-- name: ungathered
+-- view: feeds with items that no beat has sent yet
+select audience, gathered, head from feed where view = $1 and head > gathered order by audience for update
+
+-- name: gather
+-- message id, receiver, business type, document, now, expires, view, after, upto, component
+with moved as (
+    update feed set gathered = $9 where view = $7 and audience = $2
+), queued as (
+    insert into out_message (message_id, internal_type, receiver, business_type, document, urgent, accepted, expires, due,
+        view, audience, after, upto)
+    values ($1, 'STANDARD_MESSAGE', $2, $3, $4, false, $5, $6, $5, $7, $2, $8, $9)
+    returning message_id
+)
+insert into trace (message_id, at, component, state) select message_id, $5, $10, 'ACCEPTED' from queued
+
+-- name: status
+-- document
+select message.*, coalesce(array_agg((trace.at, trace.component, trace.state, trace.details)::trace_step order by trace.id)
+    filter (where trace.id is not null), '{}') as steps
+from out_message as message left join trace using (message_id)
+where document = $1 group by message.message_id order by queued
+
+-- name: find_key
+-- scope, key
+select fingerprint, documents from idempotency_key where scope = $1 and key = $2
+
+-- name: issue_token
+-- hash, participant, label, created, expires
+insert into token (hash, participant, label, created, expires) values ($1, $2, $3, $4, $5)
+
+-- name: find_token
+-- hash
+select hash, participant, label, created, expires, revoked from token where hash = $1
+
+-- name: list_tokens
+-- participant or null
+select hash, participant, label, created, expires, revoked from token
+where $1::text is null or participant = $1 order by created, hash
+
+-- name: revoke_token
+-- hash, now
+update token set revoked = $2 where hash = $1 and revoked is null returning true
+
+-- name: token_positions
+-- hash
+select view, sequence from token_position where token_hash = $1
+
+-- name: set_positions
+-- hashes, views, sequences; a position never goes back
+insert into token_position as known (token_hash, view, sequence) select * from unnest($1::bytea[], $2::text[], $3::bigint[])
+on conflict (token_hash, view) do update set sequence = greatest(known.sequence, excluded.sequence)
+
+-- name: get_meta
+-- key
+select value from meta where key = $1
+
+-- name: set_meta
+-- key, value
+insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value
