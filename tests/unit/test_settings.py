@@ -105,6 +105,17 @@ def test_a_wrong_value_says_what_would_be_right(override: str, complaint: str) -
     assert problems(HUB, override)[0].startswith(complaint)
 
 
+def test_the_example_of_the_manual_is_a_file_that_works(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "operating.md").read_text("utf-8")
+    example = tmp_path / "tps.toml"
+    example.write_text(page.partition("```toml\n")[2].partition("```")[0])
+
+    settings = load(HubSettings, example, {"TPS__HUB__SECRET": HUB["TPS__HUB__SECRET"]})
+
+    assert settings.http.port == 8443
+    assert settings.database.url.reveal() == "postgresql://tps@db.example/tps"
+
+
 def test_what_the_command_line_was_given_is_what_a_command_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in HUB.items():
         monkeypatch.setenv(variable, value)
