@@ -366,6 +366,9 @@ class Transport(Protocol):
     def volatile(self) -> bool:
         """Whether the broker forgets its messages when it stops (R31)."""
 
+    def on_connected(self, callback: Callable[[], None]) -> None:
+        """Call this each time the connection to the broker is made anew."""
+
     async def publish(self, message: "Publication") -> None:
         """Hand over to the broker and wait for its confirm. Raises Unroutable, Refused, Unavailable (outcome unknown: send again)."""
 

@@ -1,15 +1,15 @@
 """Delivery states of a sent message, folded by one table (R29).
 
-What lives here: how the state that a sender keeps of its message moves when an acknowledgement arrives, and nothing else:
-no storage, no clock, no keys. The store folds with it, so the states in every outbox obey the same table.
+What lives here: how the state that a sender keeps of its message moves when an acknowledgement arrives, and nothing
+else: no storage, no clock, no keys. The store folds with it, so the states in every outbox obey the same table.
 
 Theory of operation (IEC 62325-503, shared design 4.3). A message is ACCEPTED once the sender has committed it. The
-receiver commits the message, its effect, and two acknowledgements at once: DELIVERY (I have it) and RECEIVE (my business
-side has it). They travel as messages of their own, so they may come twice, late, or in the other order: states only
-climb ACCEPTED < DELIVERED < RECEIVED and a lower acknowledgement that comes late changes nothing. FAILED is the other end:
-the receiver refused for good (FAILURE), the broker refused, or the message expired. No end is ever left again, but for one
-case: the sender gave up at the expiry, and a RECEIVE acknowledgement proves that the receiver had it in time. The receiver
-is right then. (ECP keeps FAILED; a stated deviation, see docs/mades.md.)
+receiver commits the message, its effect, and two acknowledgements at once: DELIVERY (I have it) and RECEIVE (my
+business side has it). They travel as messages of their own, so they may come twice, late, or in the other order:
+states only climb ACCEPTED < DELIVERED < RECEIVED and a lower acknowledgement that comes late changes nothing. FAILED
+is the other end: the receiver refused for good (FAILURE), the broker refused, or the message expired. No end is ever
+left again, but for one case: the sender gave up at the expiry, and a RECEIVE acknowledgement proves that the receiver
+had it in time. The receiver is right then. (ECP keeps FAILED; a stated deviation, see docs/mades.md.)
 """
 
 from collections.abc import Mapping
@@ -49,9 +49,8 @@ def fold_acknowledgement(
 ) -> MessageState:
     """`fold`, and the one way out of FAILED: it failed for expiry, yet the receiver took it in time.
 
-    Args:
-        reason: why the message is FAILED, None otherwise.
-        event_time: when the receiver made the acknowledgement; `expires` is the message's own.
+    `reason` says why the message is FAILED (else None), `expires` is the message's own, `event_time` is when the
+    receiver made the acknowledgement.
     """
     in_time = event == InternalType.RECEIVE and event_time <= expires
     if state is MessageState.FAILED and reason == EXPIRED and in_time:

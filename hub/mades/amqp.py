@@ -1,0 +1,268 @@
+"""The road to an AMQP 0-9-1 broker through aio-pika: RabbitMQ in production, the embedded broker in the demo.
+
+Only the address differs. What is peculiar here answers to measured traps of the client library:
+a publish has a timeout and its outcome may be unknown; mandatory messages that come back raise; consumers stand on a
+passively declared queue, else they are silently gone after a reconnect; one refusal closes a channel for everybody on
+it, so every lane has a channel of its own and a refused message is tried once more alone before it is called refused.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import aio_pika
+from aio_pika.abc import (
+    AbstractIncomingMessage,
+    AbstractRobustChannel,
+    AbstractRobustConnection,
+    AbstractRobustQueue,
+    DeliveryMode,
+)
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    AMQPError,
+    ChannelInvalidStateError,
+    ChannelPreconditionFailed,
+    DeliveryError,
+    MessageProcessError,
+    PublishError,
+)
+from aiormq.exceptions import AuthenticationError, ChannelAccessRefused, ProbableAuthenticationError
+
+from hub.errors import Unavailable
+from hub.mades.message import InternalType
+from hub.mades.paths import EXCHANGE, Kind, kind_of, queue_name, queue_suffix, routing_key
+from hub.ports import Delivery, Publication, Queue, Refused, Unroutable
+
+CONTENT_TYPE: Final = "application/vnd.drem.mades"
+PUBLISH_TIMEOUT_S: Final = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class _Lane(StrEnum):
+    """Channels for publishing, so that one refusal spoils as little as possible."""
+
+    ACKNOWLEDGEMENTS = "acknowledgements"
+    URGENT = "urgent"
+    BULK = "bulk"
+
+
+class AmqpDelivery:
+    """A message handed over by the broker. Settling after the connection is lost does nothing: it will come again."""
+
+    def __init__(self, message: AbstractIncomingMessage) -> None:
+        self._message = message
+
+    @property
+    def body(self) -> bytes:
+        """The opaque MADES message."""
+        return self._message.body
+
+    @property
+    def user_id(self) -> str | None:
+        """The sender as the broker authenticated it."""
+        return self._message.user_id
+
+    async def settle(self) -> None:
+        """Done: the broker forgets it."""
+        with suppress(*_LOST):
+            await self._message.ack()
+
+    async def give_back(self) -> None:
+        """Not now: the broker delivers it again."""
+        with suppress(*_LOST):
+            await self._message.nack(requeue=True)
+
+    async def refuse(self) -> None:
+        """Never: to the dead letters."""
+        with suppress(*_LOST):
+            await self._message.reject(requeue=False)
+
+
+class AmqpTransport:
+    """A connection to the broker as one component; made by `connect`."""
+
+    def __init__(self, connection: AbstractRobustConnection, queues: Mapping[Queue, str], publish_timeout_s: float):
+        self._connection, self._queues, self._publish_timeout_s = connection, queues, publish_timeout_s
+        self._lanes: dict[_Lane, AbstractRobustChannel] = {}
+        self._closed = asyncio.Event()
+        self._callbacks: list[Callable[[], None]] = []
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        *,
+        code: str,
+        queues: Mapping[Queue, str] | None = None,
+        heartbeat_s: int = 10,
+        reconnect_s: float = 1.0,
+        publish_timeout_s: float = PUBLISH_TIMEOUT_S,
+    ) -> "AmqpTransport":
+        """Connect as `code`; after that the connection mends itself.
+
+        `queues` are the names of the component's own queues; by default those that belong to the password in `url`.
+
+        Raises:
+            Unavailable: nobody answers there.
+            Refused: the broker does not know this code and password.
+        """
+        if queues is None:
+            suffix = queue_suffix(code, unquote(urlsplit(url).password or ""))
+            queues = {queue: queue_name(code, queue, suffix=suffix) for queue in Queue}
+        try:
+            connection = await aio_pika.connect_robust(
+                url, timeout=publish_timeout_s, heartbeat=heartbeat_s, reconnect_interval=reconnect_s
+            )
+        except (AuthenticationError, ProbableAuthenticationError) as error:
+            raise Refused(f"The broker refuses {code} and its password.") from error
+        except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
+            raise Unavailable(f"No broker answers at {urlsplit(url).hostname}:{urlsplit(url).port}.") from error
+        transport = cls(connection, queues, publish_timeout_s)
+        await transport._open()
+        return transport
+
+    async def _open(self) -> None:
+        for lane in _Lane:
+            self._lanes[lane] = await self._channel(on_return_raises=True)
+        self._connection.reconnect_callbacks.add(self._reconnected)
+
+    async def _channel(self, *, on_return_raises: bool) -> AbstractRobustChannel:
+        channel = await self._connection.channel(publisher_confirms=True, on_return_raises=on_return_raises)
+        assert isinstance(channel, AbstractRobustChannel)
+        return channel
+
+    def _reconnected(self, *_: object) -> None:
+        for callback in self._callbacks:
+            callback()
+
+    @property
+    def volatile(self) -> bool:
+        """Whether the broker says that it forgets its messages when it stops (R31)."""
+        transport = self._connection.transport
+        return transport is not None and bool(transport.connection.server_properties.get("volatile", False))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands at this moment."""
+        return self._connection.connected.is_set() and not self._connection.is_closed
+
+    def on_connected(self, callback: Callable[[], None]) -> None:
+        """Call this each time the connection to the broker is made anew."""
+        self._callbacks.append(callback)
+
+    async def publish(self, message: Publication) -> None:
+        """Hand over to the broker and wait for its confirm.
+
+        Raises:
+            Unroutable: no queue takes it.
+            Refused: the broker refuses it from us (access, size, user id).
+            Unavailable: no confirm; the broker may have it all the same.
+        """
+        try:
+            await self._publish(self._lanes[_lane(message)], message)
+        except Refused:
+            # The channel was closed for everybody on it, so this may be the echo of another's fault: ask alone.
+            async with await self._channel(on_return_raises=True) as channel:
+                await self._publish(channel, message)
+
+    async def _publish(self, channel: AbstractRobustChannel, message: Publication) -> None:
+        if not self.connected:
+            raise Unavailable("The broker is not connected.")
+        try:
+            # The client's own timeout starts only once it has a channel.
+            async with asyncio.timeout(self._publish_timeout_s + 1):
+                await channel.ready()
+                exchange = await channel.get_exchange(EXCHANGE, ensure=False)
+                await exchange.publish(
+                    _properties(message), routing_key=_key(message), mandatory=True, timeout=self._publish_timeout_s
+                )
+        except PublishError as error:
+            raise Unroutable(f"{message.receiver} has no queue at the broker.") from error
+        except DeliveryError as error:
+            raise Unavailable("The broker does not take the message now: the queue is full.") from error
+        except (ChannelAccessRefused, ChannelPreconditionFailed) as error:
+            raise Refused(str(error)) from error
+        except (*CONNECTION_EXCEPTIONS, AMQPError, ChannelInvalidStateError, TimeoutError) as error:
+            raise Unavailable(f"The broker did not confirm: {error!r}.") from error
+        except asyncio.CancelledError as error:
+            # A connection found dead cancels its publishers, which is no request to stop.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Unavailable("The connection to the broker was lost.") from error
+
+    async def consume(self, queue: Queue, handler: Callable[[Delivery], Awaitable[None]], *, prefetch: int) -> None:
+        """Deliver this component's queue to `handler` until closed; survives reconnects.
+
+        Raises:
+            Unavailable: the queue cannot be consumed now.
+        """
+
+        async def on_message(message: AbstractIncomingMessage) -> None:
+            await handler(AmqpDelivery(message))
+
+        try:
+            channel = await self._channel(on_return_raises=False)
+            await channel.set_qos(prefetch_count=prefetch, timeout=self._publish_timeout_s)
+            source = await channel.declare_queue(self._queues[queue], passive=True, timeout=self._publish_timeout_s)
+            assert isinstance(source, AbstractRobustQueue)
+            tag = await source.consume(on_message, timeout=self._publish_timeout_s)
+        except (*CONNECTION_EXCEPTIONS, AMQPError, ChannelInvalidStateError, TimeoutError) as error:
+            raise Unavailable(f"The {queue} queue cannot be consumed: {error!r}.") from error
+        try:
+            await self._closed.wait()
+        finally:
+            if not self._closed.is_set():
+                with suppress(*_LOST, TimeoutError):
+                    await source.cancel(tag, timeout=1.0)
+
+    async def close(self) -> None:
+        """Stop consuming and leave."""
+        self._closed.set()
+        await asyncio.sleep(0)
+        with suppress(*_LOST):
+            await self._connection.close()
+
+
+_LOST: Final = (*CONNECTION_EXCEPTIONS, AMQPError, ChannelInvalidStateError, MessageProcessError)
+
+
+def _lane(message: Publication) -> _Lane:
+    if kind_of(InternalType(message.internal_type)) is not Kind.STANDARD:
+        return _Lane.ACKNOWLEDGEMENTS
+    return _Lane.URGENT if message.urgent else _Lane.BULK
+
+
+def _key(message: Publication) -> str:
+    return routing_key(
+        receiver=message.receiver,
+        sender=message.sender,
+        internal_type=InternalType(message.internal_type),
+        business_type=message.business_type,
+    )
+
+
+def _properties(message: Publication) -> aio_pika.Message:
+    """The message with the properties that mirror its manifest. Headers are texts: the encoder takes no bytes."""
+    return aio_pika.Message(
+        message.body,
+        message_id=message.message_id,
+        correlation_id=message.correlation_id,
+        user_id=message.sender,
+        type=message.internal_type,
+        content_type=CONTENT_TYPE,
+        delivery_mode=DeliveryMode.PERSISTENT,
+        expiration=max(0.0, (message.expires - datetime.now(UTC)).total_seconds()),
+        headers={
+            "businessType": message.business_type,
+            "senderCode": message.sender,
+            "receiverCode": message.receiver,
+        },
+    )
