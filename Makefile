@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 # Options of the demo: make demo ONCE=1 DIR=/tmp/tps PORT=9000
 demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help venv demo test check format lock upgrade wheel clean
+.PHONY: help venv demo test lowest check format lock upgrade wheel clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -29,11 +29,14 @@ demo: $(READY) ## Run everything on this machine and play a sample day (ONCE=1: 
 test: $(READY) ## Run all tests (ARGS= adds options for pytest)
 	@exec $(BIN)/pytest $(ARGS)
 
+lowest: $(READY) ## Run all tests with the oldest versions of the libraries that are allowed
+	@exec scripts/test-lowest $(ARGS)
+
 check: $(READY) ## Format, lint, types, import contracts and the fast tests: under a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@exec $(BIN)/pytest -q -m "not slow" $(ARGS)
 
 format: $(READY) ## Format the code and mend what the linter can mend

@@ -90,7 +90,9 @@ def test_every_lower_bound_is_stated(root: Path) -> None:
     assert [entry for entry in entries if ">=" not in entry] == []
 
 
-@pytest.mark.parametrize("name", [".ci/run", "scripts/make-venv", "scripts/lock", "scripts/document-settings"])
+@pytest.mark.parametrize(
+    "name", [".ci/run", "scripts/make-venv", "scripts/lock", "scripts/test-lowest", "scripts/document-settings"]
+)
 def test_a_script_can_be_run(root: Path, name: str) -> None:
     assert os.access(root / name, os.X_OK)
 
