@@ -55,6 +55,31 @@ SURROUNDINGS = {"logging", "os", "random", "secrets", "socket", "subprocess", "t
 CLOCK = {"now", "utcnow", "today"}
 
 
+OUTWARD = ("hub.compose", "hub.dispatch", "hub.web")
+"""What leads outward sees rows, never what happened."""
+
+INWARD = ("hub.events", "hub.aggregates")
+
+FROM_HUB = (
+    "hub.clock",
+    "hub.desk",
+    "hub.dispatch",
+    "hub.errors",
+    "hub.feed",
+    "hub.logs",
+    "hub.mades",
+    "hub.ports",
+    "hub.settings",
+    "hub.store",
+    "hub.values",
+    "hub.web.health",
+)
+"""What gateways may use of the hub: its machine and its words."""
+
+DEMO = "gateways.demo"
+"""Runs hub and gateways in one process, so it builds the hub's app too."""
+
+
 def modules_of(root: Path) -> Iterator[tuple[str, Path]]:
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
@@ -63,12 +88,7 @@ def modules_of(root: Path) -> Iterator[tuple[str, Path]]:
 
 def floor_of(module: str) -> Floor | None:
     """The floor whose prefix fits most closely."""
-    fits = [
-        (len(prefix), floor)
-        for floor in FLOORS
-        for prefix in floor.modules
-        if module == prefix or module.startswith(prefix + ".")
-    ]
+    fits = [(len(prefix), floor) for floor in FLOORS for prefix in floor.modules if within(module, (prefix,))]
     return max(fits, key=lambda fit: fit[0])[1] if fits else None
 
 
@@ -78,14 +98,24 @@ def is_empty(path: Path) -> bool:
 
 
 def imports(path: Path) -> set[str]:
-    """Top names of all modules that a file imports, wherever in it."""
+    """Full names of all that a file imports, wherever in it; `from a import b` may be a module and counts as a.b."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-    return {name.partition(".")[0] for name in names}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def libraries(path: Path) -> set[str]:
+    """Top names of all that a file imports."""
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+def within(module: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether a module is one of these, or inside one."""
+    return any(module == prefix or module.startswith(prefix + ".") for prefix in prefixes)
 
 
 def test_every_module_has_a_floor(root: Path) -> None:
@@ -100,7 +130,31 @@ def test_a_floor_uses_only_the_libraries_it_is_allowed(root: Path) -> None:
         (module, sorted(used))
         for module, path in modules_of(root)
         if (floor := floor_of(module)) and floor.libraries is not ANY
-        if (used := imports(path) - ours_or_standard - floor.libraries)
+        if (used := libraries(path) - ours_or_standard - floor.libraries)
+    ]
+
+    assert trespasses == []
+
+
+def test_what_leads_outward_never_sees_events_or_aggregates(root: Path) -> None:
+    trespasses = [
+        (module, name)
+        for module, path in modules_of(root)
+        if within(module, OUTWARD)
+        for name in imports(path)
+        if within(name, INWARD)
+    ]
+
+    assert trespasses == []
+
+
+def test_gateways_use_only_the_machine_of_the_hub(root: Path) -> None:
+    trespasses = [
+        (module, name)
+        for module, path in modules_of(root)
+        if within(module, ("gateways",)) and not within(module, (DEMO, "gateways.verbs.demo"))
+        for name in imports(path)
+        if within(name, ("hub",)) and not within(name, FROM_HUB)
     ]
 
     assert trespasses == []
@@ -111,7 +165,7 @@ def test_facts_core_and_seams_ask_nothing_of_the_world(root: Path) -> None:
         (module, sorted(used))
         for module, path in modules_of(root)
         if (floor := floor_of(module)) and 2 <= floor.number <= 4
-        if (used := imports(path) & (SURROUNDINGS | IMPURE))
+        if (used := libraries(path) & (SURROUNDINGS | IMPURE))
     ]
 
     assert trespasses == []
