@@ -7,34 +7,17 @@ when its own acknowledgements arrive. States are folded by the table in hub.made
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import asyncpg
 
-from documents.values import Identifier, Mrid
 from hub.mades.exchange import EXPIRED, fold_acknowledgement
 from hub.ports import FeedSlice, MessageState, MessageStatus, OutgoingMessage, ReceivedAcknowledgement, TraceStep
 from hub.store.database import SQL, Database
+from hub.store.sending import ARRIVED, MridOf, genuine
 
 if TYPE_CHECKING:
     from hub.store.database import Connection
-
-MridOf = Callable[[str, Identifier, int], Mrid]
-"""The mRID of the document a beat makes of (view, audience, newest sequence)."""
-
-ARRIVED: Final = {
-    "DELIVERY_ACKNOWLEDGEMENT": "DELIVERED",
-    "RECEIVE_ACKNOWLEDGEMENT": "RECEIVED",
-    "FAILURE_ACKNOWLEDGEMENT": "FAILED",
-    "TRACING_ACKNOWLEDGEMENT": "DELIVERED",
-}
-"""What an acknowledgement says, in the words of a trace."""
-
-
-def genuine(acknowledgement: ReceivedAcknowledgement, receiver: str, digest: str | None) -> bool:
-    """Whether it comes from the message's receiver, and is about what we sent (`digest`, None before it exists)."""
-    same_bytes = acknowledgement.digest is None or digest is None or acknowledgement.digest == digest
-    return acknowledgement.sender == receiver and same_bytes
 
 
 class PostgresOutbox:

@@ -2,28 +2,17 @@
 
 from collections.abc import Callable
 from typing import Self
-from uuid import uuid4
 
-from documents.values import Identifier, Mrid
 from hub.errors import SettingsError
 from hub.store.database import Database, connect_pool
 from hub.store.log import PostgresCommit, PostgresLog
-from hub.store.outbox import MridOf, PostgresOutbox
+from hub.store.outbox import PostgresOutbox
 from hub.store.rows import PostgresRows
+from hub.store.sending import MridOf, random_id, random_mrid
 from hub.store.tokens import PostgresIdempotency, PostgresTokens
 
 OWNER = "component"
 """The key of `meta` that names whose store this is."""
-
-
-def random_id() -> str:
-    """32 random hexadecimal digits."""
-    return uuid4().hex
-
-
-def random_mrid(view: str, audience: Identifier, upto: int) -> Mrid:  # the shape of MridOf
-    """An mRID that tells nothing; a component whose beats must be repeatable passes its keyed hash instead."""
-    return uuid4().hex
 
 
 class PostgresStore:

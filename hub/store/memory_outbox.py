@@ -1,0 +1,298 @@
+"""Outgoing messages in memory: the twin of hub.store.outbox."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from documents.values import Identifier
+from hub.mades.exchange import EXPIRED, fold_acknowledgement
+from hub.mades.message import InternalType
+from hub.ports import (
+    FeedSlice,
+    InboxEntry,
+    Item,
+    MessageState,
+    MessageStatus,
+    OutgoingMessage,
+    ReceivedAcknowledgement,
+    Sending,
+    TraceStep,
+)
+from hub.store.codec import digest_of
+from hub.store.sending import ARRIVED, MridOf, genuine
+
+ACKNOWLEDGEMENT_TTL: Final = timedelta(hours=24)
+"""How long an acknowledgement of the transport is worth delivering (R27)."""
+
+
+class Outgoing(Struct, kw_only=True):
+    """A message and what becomes of it. No `due`: nothing left to publish; a `lease_until`: a sender has it in hand."""
+
+    message: OutgoingMessage
+    due: datetime | None
+    lease_until: datetime | None = None
+    state: MessageState = MessageState.ACCEPTED
+    reason: str | None = None
+    trace: list[TraceStep] = []  # a Struct makes an empty list for each instance
+
+    @property
+    def business(self) -> bool:
+        """Whether it carries a document, not an acknowledgement."""
+        return self.message.internal_type == InternalType.STANDARD
+
+    @property
+    def document(self) -> tuple[str, str]:
+        """What messages must not overtake each other in (R28)."""
+        return self.message.receiver, self.message.document
+
+    def claimable(self, now: datetime) -> bool:
+        """Whether a sender may take it."""
+        return self.due is not None and self.due <= now and (self.lease_until is None or self.lease_until <= now)
+
+    def change(self, **fields: object) -> None:
+        """Replace fields of the message."""
+        self.message = msgspec.structs.replace(self.message, **fields)
+
+    def rest(self, state: MessageState, reason: str | None) -> None:
+        """Nothing is left to publish."""
+        self.due = self.lease_until = None
+        self.state, self.reason = state, reason
+
+    def again(self, due: datetime) -> None:
+        """Publish it (once more) from `due`."""
+        self.due, self.lease_until = due, None
+
+    def tell(self, at: datetime, component: str, state: str, details: str = "") -> None:
+        """Add a line to its story."""
+        self.trace.append(TraceStep(at=at, component=component, state=state, details=details))
+
+
+class MemoryOutbox:
+    """Outgoing messages (hub.ports.Outbox). `heads` yields each audience of a view with its newest sequence."""
+
+    def __init__(
+        self,
+        *,
+        component: str,
+        mrid_of: MridOf,
+        new_id: Callable[[], str],
+        heads: Callable[[str], Iterator[tuple[Identifier, int]]],
+    ) -> None:
+        self._component, self._mrid_of, self._new_id, self._heads = component, mrid_of, new_id, heads
+        self._queue: dict[str, Outgoing] = {}
+        self._gathered: dict[tuple[str, Identifier], int] = {}
+
+    async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+        """Lease what is due: urgent first, oldest first, never ahead of an unsent message of the same document (R28)."""
+        first: dict[tuple[str, str], Outgoing] = {}
+        unsent = [outgoing for outgoing in self._queue.values() if outgoing.due is not None]
+        for outgoing in unsent:
+            first.setdefault(outgoing.document, outgoing)
+        free = [o for o in unsent if o.claimable(now) and (not o.message.document or first[o.document] is o)]
+        chosen = sorted(free, key=lambda outgoing: not outgoing.message.urgent)[:limit]
+        for outgoing in chosen:
+            outgoing.lease_until = now + timedelta(seconds=lease_s)
+            outgoing.change(attempts=outgoing.message.attempts + 1)
+        return [outgoing.message for outgoing in chosen]
+
+    async def rendered(self, bodies: Mapping[str, bytes]) -> None:
+        """Keep the bytes of messages; those of an earlier rendering stay."""
+        for outgoing in self._of(bodies):
+            if outgoing.message.body is None:
+                outgoing.change(body=bodies[outgoing.message.message_id])
+
+    async def transported(self, message_ids: Sequence[str], *, now: datetime) -> None:
+        """The broker has confirmed these; those made due again meanwhile stay due."""
+        for outgoing in self._of(message_ids):
+            if outgoing.lease_until is None:
+                continue
+            outgoing.rest(outgoing.state if outgoing.business else MessageState.DELIVERED, outgoing.reason)
+            if outgoing.business:
+                outgoing.tell(now, self._component, "TRANSPORTED")
+
+    async def retry(self, message_ids: Sequence[str], *, at: datetime, reason: str) -> None:
+        """Give these back, to be claimed again from `at`."""
+        for outgoing in self._of(message_ids):
+            if outgoing.due is not None:
+                outgoing.again(at)
+                outgoing.tell(at, self._component, "RETRY", reason)
+
+    async def fail(self, message_id: str, *, component: str, reason: str, now: datetime) -> None:
+        """This one will never be delivered; a message that has ended stays as it is."""
+        for outgoing in self._of([message_id]):
+            if outgoing.state in (MessageState.ACCEPTED, MessageState.DELIVERED):
+                outgoing.rest(MessageState.FAILED, reason)
+                outgoing.tell(now, component, "FAILED", reason)
+
+    async def acknowledge(self, acknowledgements: Sequence[ReceivedAcknowledgement], *, now: datetime) -> Sequence[str]:
+        """Fold acknowledgements into states; returns the documents (mRIDs) whose state changed."""
+        return list(dict.fromkeys(document for received in acknowledgements for document in self._fold(received)))
+
+    async def enqueue_failure(
+        self, *, receiver: str, related: str, business_type: str, digest: str | None, reason: str, now: datetime
+    ) -> None:
+        """Queue a failure acknowledgement for a message refused for good; a repeat makes the stored one due again."""
+        stored = [
+            o for o in self._acknowledgements(receiver, related) if o.message.internal_type == InternalType.FAILURE
+        ]
+        for outgoing in stored:
+            self._once_more(outgoing, now)
+        if not stored:
+            self._queue_acknowledgement(InternalType.FAILURE, receiver, related, business_type, digest, now, reason)
+
+    async def reopen(self) -> int:
+        """Make every business message that has not ended due again (R31); returns how many."""
+        open_ = [o for o in self._queue.values() if o.business and o.state in ("ACCEPTED", "DELIVERED")]
+        for outgoing in open_:
+            outgoing.again(outgoing.message.accepted)
+        return len(open_)
+
+    async def expire(self, *, now: datetime, grace_s: float = 60.0) -> Sequence[str]:
+        """FAIL what has passed its expiry undelivered; returns documents (mRIDs)."""
+        edge = now - timedelta(seconds=grace_s)
+        late = [o for o in self._queue.values() if o.state is MessageState.ACCEPTED and o.message.expires < edge]
+        for outgoing in late:
+            outgoing.rest(MessageState.FAILED, EXPIRED)
+            outgoing.tell(now, self._component, "FAILED", EXPIRED)
+        return list(dict.fromkeys(outgoing.message.document for outgoing in late if outgoing.business))
+
+    async def overdue(self, *, business_type: str, since: datetime) -> Sequence[OutgoingMessage]:
+        """Undelivered messages of this type accepted before `since`."""
+        return [
+            outgoing.message
+            for outgoing in self._queue.values()
+            if outgoing.business
+            and outgoing.state is MessageState.ACCEPTED
+            and outgoing.message.business_type == business_type
+            and outgoing.message.accepted < since
+        ]
+
+    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float) -> int:
+        """One message for each audience with items of `view` not yet sent to it; returns how many (R12)."""
+        sent = 0
+        for audience, head in self._heads(view):
+            after = self._gathered.get((view, audience), 0)
+            if head > after:
+                sending = Sending(
+                    business_type=business_type,
+                    document=self._mrid_of(view, audience, head),
+                    expires=now + timedelta(seconds=ttl_s),
+                )
+                self.queue(FeedSlice(view, audience, after, head), sending, now=now)
+                self._gathered[view, audience] = head
+                sent += 1
+        return sent
+
+    async def status(self, document: str) -> Sequence[MessageStatus]:
+        """Status and trace of every message that carried this document, newest last."""
+        return [
+            MessageStatus(
+                message_id=outgoing.message.message_id,
+                document=document,
+                receiver=outgoing.message.receiver,
+                business_type=outgoing.message.business_type,
+                state=outgoing.state,
+                reason=outgoing.reason,
+                trace=tuple(outgoing.trace),
+            )
+            for outgoing in self._queue.values()
+            if outgoing.message.document == document
+        ]
+
+    def send(self, item: Item, sending: Sending, *, now: datetime) -> None:
+        """Queue the document of one row (for MemoryCommit)."""
+        self.queue(FeedSlice(item.view, item.audience, item.sequence - 1, item.sequence), sending, now=now)
+
+    def queue(self, source: FeedSlice, sending: Sending, *, now: datetime) -> None:
+        """Queue a document made of a slice of its receiver's feed."""
+        outgoing = self._add(
+            OutgoingMessage(
+                message_id=self._new_id(),
+                internal_type=InternalType.STANDARD,
+                receiver=source.audience,
+                business_type=sending.business_type,
+                document=sending.document,
+                urgent=sending.urgent,
+                accepted=now,
+                expires=sending.expires,
+                source=source,
+            )
+        )
+        outgoing.tell(now, self._component, "ACCEPTED")
+
+    def acknowledge_receipt(self, entry: InboxEntry, *, now: datetime) -> None:
+        """Queue both acknowledgements of a message taken in (for MemoryCommit; R29)."""
+        for kind in (InternalType.DELIVERY, InternalType.RECEIVE):
+            self._queue_acknowledgement(
+                kind, entry.sender, entry.message_id, entry.business_type, entry.digest, now, None
+            )
+
+    def replay(self, sender: str, message_id: str, *, now: datetime) -> None:
+        """Queue the stored acknowledgements of a repeated message once more (for MemoryCommit)."""
+        for outgoing in self._acknowledgements(sender, message_id):
+            self._once_more(outgoing, now)
+
+    def _of(self, message_ids: Iterable[str]) -> list[Outgoing]:
+        return [self._queue[message_id] for message_id in message_ids if message_id in self._queue]
+
+    def _add(self, message: OutgoingMessage) -> Outgoing:
+        outgoing = self._queue[message.message_id] = Outgoing(message=message, due=message.accepted)
+        return outgoing
+
+    def _acknowledgements(self, receiver: str, related: str) -> list[Outgoing]:
+        wanted = (receiver, related)
+        return [o for o in self._queue.values() if (o.message.receiver, o.message.related) == wanted]
+
+    def _queue_acknowledgement(  # noqa: PLR0917 # private: the fields in their order
+        self,
+        kind: InternalType,
+        receiver: str,
+        related: str,
+        business_type: str,
+        digest: str | None,
+        now: datetime,
+        reason: str | None,
+    ) -> None:
+        self._add(
+            OutgoingMessage(
+                message_id=self._new_id(),
+                internal_type=kind,
+                receiver=receiver,
+                business_type=business_type,
+                document="",
+                urgent=True,
+                accepted=now,
+                expires=now + ACKNOWLEDGEMENT_TTL,
+                related=related,
+                related_digest=digest,
+                reason=reason,
+            )
+        )
+
+    def _once_more(self, outgoing: Outgoing, now: datetime) -> None:
+        outgoing.state = MessageState.ACCEPTED
+        outgoing.change(expires=max(outgoing.message.expires, now + ACKNOWLEDGEMENT_TTL))
+        outgoing.again(now)
+
+    def _fold(self, received: ReceivedAcknowledgement) -> Iterator[str]:
+        """The document of the message whose state changed, if one did."""
+        for outgoing in self._of([received.related]):
+            message = outgoing.message
+            if not genuine(received, message.receiver, None if message.body is None else digest_of(message.body)):
+                continue
+            state = fold_acknowledgement(
+                outgoing.state,
+                received.internal_type,
+                reason=outgoing.reason,
+                event_time=received.event_time,
+                expires=message.expires,
+            )
+            if state is not outgoing.state:
+                outgoing.rest(state, received.reason)
+                yield message.document
+            said = ARRIVED[received.internal_type]
+            if not any((step.component, step.state) == (received.sender, said) for step in outgoing.trace):
+                outgoing.tell(received.event_time, received.sender, said, received.reason or "")

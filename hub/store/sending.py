@@ -1,0 +1,35 @@
+"""What the outboxes in PostgreSQL and in memory agree on."""
+
+from collections.abc import Callable
+from typing import Final
+from uuid import uuid4
+
+from documents.values import Identifier, Mrid
+from hub.ports import ReceivedAcknowledgement
+
+MridOf = Callable[[str, Identifier, int], Mrid]
+"""The mRID of the document that a beat makes of (view, audience, newest sequence)."""
+
+ARRIVED: Final = {
+    "DELIVERY_ACKNOWLEDGEMENT": "DELIVERED",
+    "RECEIVE_ACKNOWLEDGEMENT": "RECEIVED",
+    "FAILURE_ACKNOWLEDGEMENT": "FAILED",
+    "TRACING_ACKNOWLEDGEMENT": "DELIVERED",
+}
+"""What an acknowledgement says, in the words of a trace."""
+
+
+def random_id() -> str:
+    """32 random hexadecimal digits."""
+    return uuid4().hex
+
+
+def random_mrid(_view: str, _audience: Identifier, _upto: int) -> Mrid:
+    """An mRID that tells nothing; a component whose beats must be repeatable passes its keyed hash instead."""
+    return uuid4().hex
+
+
+def genuine(acknowledgement: ReceivedAcknowledgement, receiver: str, digest: str | None) -> bool:
+    """Whether it comes from the message's receiver, and is about what we sent (`digest`, None before it exists)."""
+    same_bytes = acknowledgement.digest is None or digest is None or acknowledgement.digest == digest
+    return acknowledgement.sender == receiver and same_bytes
