@@ -52,6 +52,6 @@ upgrade: $(READY) ## Write the lock files with the newest versions allowed
 wheel: $(READY) ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-clean: ## Remove what can be made again; keeps .tps/, where the demo stores its data
+clean: ## Remove what can be made again; keeps .demo/, where the demo stores its data
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
