@@ -3,7 +3,7 @@
 Pure functions on Periods. All spans are half-open and UTC. A gap between two Periods means "nothing said".
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from math import gcd
@@ -72,13 +72,24 @@ def expand(period: Period) -> list[Power]:
     Raises:
         ValueError: the period has more than 999 999 steps.
     """
+    values: list[Power] = []
+    for first, last, quantity in runs(period):
+        values.extend([quantity] * (last - first + 1))
+    return values
+
+
+def runs(period: Period) -> Iterator[tuple[int, int, Power]]:
+    """Yield first position, last position and quantity of each run of equal steps.
+
+    Raises:
+        ValueError: the period has more than 999 999 steps.
+    """
     count = slot_count(period.interval, period.resolution)
     if count > MAX_SLOTS:
         raise ValueError(f"The curve has {count} steps, more than a document can carry one by one. Use curve A03")
-    values: list[Power] = []
-    for point, last in _with_last(period.points, count):
-        values.extend([point.quantity] * (last - point.position + 1))
-    return values
+    for index, point in enumerate(period.points, start=1):
+        last = period.points[index].position - 1 if index < len(period.points) else count
+        yield point.position, last, point.quantity
 
 
 def steps(period: Period) -> Iterator[Step]:
@@ -145,12 +156,6 @@ def local_day(day: date, zone: ZoneInfo) -> Interval:
     """
     midnights = (datetime.combine(day + timedelta(days=days), time(), zone).astimezone(UTC) for days in (0, 1))
     return Interval(*midnights)
-
-
-def _with_last(points: Sequence[Point], count: int) -> Iterator[tuple[Point, int]]:
-    """Each point with the last position it holds for."""
-    for index, point in enumerate(points):
-        yield point, points[index + 1].position - 1 if index + 1 < len(points) else count
 
 
 def _cut(period: Period, interval: Interval) -> Period:

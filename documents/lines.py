@@ -44,18 +44,18 @@ class Lines:
             self.text("start", minute(interval.start))
             self.text("end", minute(interval.end))
 
-    def raw(self, line: str) -> None:
-        """Write text that is known to need no escaping, at the present indentation."""
-        self._parts.append(f"{self._indent}{line}\n")
+    def block(self, lines: str) -> None:
+        """Write lines that are complete: indented, escaped, ended."""
+        self._parts.append(lines)
 
     @contextmanager
     def element(self, name: str) -> Iterator[None]:
         """Write an element around what is written inside the block."""
-        self.raw(f"<{name}>")
+        self._parts.append(f"{self._indent}<{name}>\n")
         self._indent += "  "
         yield
         self._indent = self._indent[:-2]
-        self.raw(f"</{name}>")
+        self._parts.append(f"{self._indent}</{name}>\n")
 
     def finish(self) -> bytes:
         """Close the document and return its bytes, UTF-8."""

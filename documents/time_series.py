@@ -6,18 +6,26 @@ the series and the fault names its interval; Periods that overlap or leave their
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from typing import Final
 
 from lxml.etree import _Element as Element
 from msgspec import Struct
 
 from documents.codes import CurveType, ReasonCode
-from documents.curves import expand, slot_count
+from documents.curves import runs, slot_count
 from documents.elements import Fields, text_of
 from documents.errors import QuantityError
 from documents.lines import Lines
 from documents.model import Fault
 from documents.power import DIGITS_AFTER_POINT, kilowatts, watts
 from documents.values import Interval, Period, Point, Power
+
+_POINT: Final = """\
+      <Point>
+        <position>%d</position>
+        <quantity>%s</quantity>
+      </Point>
+"""
 
 
 class Sign(IntEnum):
@@ -79,8 +87,7 @@ def write_periods(lines: Lines, name: str, periods: Iterable[Period], *, curve: 
         with lines.element(name):
             lines.interval("timeInterval", period.interval)
             lines.text("resolution", period.resolution)
-            for position, quantity in _written(period, curve):
-                lines.raw(_point(position, _unsigned(quantity, sign)))
+            lines.block("".join(_points(period, curve, sign)))
 
 
 def _span(interval: Interval) -> Interval | None:
@@ -187,10 +194,16 @@ def _overlaps(periods: list[Period]) -> Iterator[Fault]:
         covered_until = period.interval.end if covered_until is None else max(covered_until, period.interval.end)
 
 
-def _written(period: Period, curve: str) -> Iterable[tuple[int, Power]]:
+def _points(period: Period, curve: str, sign: Sign) -> Iterator[str]:
+    """Text of each Point, at the depth where both documents have it."""
     if curve == CurveType.FIXED_BLOCKS:
-        return enumerate(expand(period), start=1)
-    return ((point.position, point.quantity) for point in period.points)
+        for first, last, quantity in runs(period):
+            text = kilowatts(_unsigned(quantity, sign))
+            for position in range(first, last + 1):
+                yield _POINT % (position, text)
+    else:
+        for point in period.points:
+            yield _POINT % (point.position, kilowatts(_unsigned(point.quantity, sign)))
 
 
 def _unsigned(quantity: Power, sign: Sign) -> Power:
@@ -199,8 +212,3 @@ def _unsigned(quantity: Power, sign: Sign) -> Power:
     if quantity * sign < 0:
         raise QuantityError(f"{quantity} W has a sign that its series cannot carry")
     return quantity * sign
-
-
-def _point(position: int, quantity: Power) -> str:
-    inside = f"        <position>{position}</position>\n        <quantity>{kilowatts(quantity)}</quantity>"
-    return f"<Point>\n{inside}\n      </Point>"

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from documents.curves import expand
+from documents.errors import SchemaInvalid
 from documents.model import Document, GlMarketDocument, UnavailabilityMarketDocument
 from documents.versions import VERSIONS
 from tests.documents_by_family import parse, render
-from tests.strategies_documents import documents, gl_documents, unavailability_documents
+from tests.strategies_documents import documents, gl_documents, texts, unavailability_documents
 
 WRITTEN = {
     family: [row.number for row in VERSIONS if row.family == family and (family, row.number) != ("Ref", "1:0")]
@@ -61,3 +62,32 @@ def test_trap_10_comments_inside_values_change_nothing(document: Document) -> No
     mrid.append(comment)
 
     assert parse(etree.tostring(root)) == document
+
+
+DAYS = ("24:00:00", "9999-12-31", "0001-01-01", "23:59:59-14:00", "9999-12-31T23:59Z", "PT1S", "PT99999999H", "P1Y")
+UNUSUAL = texts(12) | st.sampled_from(DAYS) | st.sampled_from(("", "0", "-1", "1e9", "9" * 5000, "A04", "MWH", "KWT"))
+
+
+@given(documents, st.data())
+def test_trap_13_a_document_with_anything_changed_is_read_or_refused_in_words(
+    document: Document, data: st.DataObject
+) -> None:
+    root: Any = etree.fromstring(render(document))
+    elements = list(root.iterdescendants())
+    for element in data.draw(st.lists(st.sampled_from(elements), min_size=1, max_size=3, unique_by=id)):
+        match data.draw(st.sampled_from(("text", "remove", "repeat", "attribute"))):
+            case "text":
+                element.text = data.draw(UNUSUAL)
+            case "remove":
+                element.getparent().remove(element)
+            case "repeat":
+                element.getparent().append(element)
+            case "attribute":
+                element.set("codingScheme", data.draw(UNUSUAL))
+
+    refusal, read = None, None
+    try:
+        read = parse(etree.tostring(root))
+    except SchemaInvalid as error:
+        refusal = error
+    assert refusal.where if refusal else type(read) is type(document)

@@ -229,3 +229,11 @@ def test_text_is_escaped_and_characters_that_xml_lacks_are_refused() -> None:
     assert parse(render(with_series(mrid='a<b>&"c"'))).series[0].mrid == 'a<b>&"c"'
     with pytest.raises(ValueError, match=r"U\+0000"):
         render(with_series(mrid="a\0"))
+
+
+def test_a_curve_a01_of_more_steps_than_positions_is_never_written_out() -> None:
+    long = Interval(START, START + timedelta(days=800))
+    series = (msgspec.structs.replace(SERIES, periods=(Period(long, "PT1M", (Point(1, 5),)),)),)
+
+    with pytest.raises(ValueError, match="1152000 steps"):
+        render(msgspec.structs.replace(DOCUMENT, interval=long, series=series))
