@@ -174,10 +174,11 @@ class Desk:
             written = decided.batch(self.position, at)
             try:
                 head = await self._write(written)
-            except Conflict:
+            except Conflict as conflict:
                 self._brain.rollback(savepoint)
-                await self._overtaken()
-                if doubtful:
+                if not await self._overtaken():
+                    await self._untangle(requests, conflict)
+                elif doubtful:
                     await self._resolve_if_landed(*doubtful)
             except Unavailable as error:
                 self._brain.rollback(savepoint)
@@ -262,15 +263,30 @@ class Desk:
             return batch.after
         return await self._commit.commit(batch)
 
-    async def _overtaken(self) -> None:
-        """Somebody else committed first: see what, so that the next decision stands on it."""
+    async def _overtaken(self) -> bool:
+        """Whether somebody else committed first; what they did is taken in, so that the next decision stands on it."""
         before = self.position
         await self._patiently(self._replay_ringing)
         log.info("desk.overtaken", position=self.position, by=self.position - before)
-        if self.position == before:
-            raise LogCorrupt(
-                f"The log refuses what follows position {before} but holds nothing newer. Check its streams."
-            )
+        return self.position > before
+
+    async def _untangle(self, requests: Sequence[Request], conflict: Conflict) -> None:
+        """Nothing newer is in the log, so a message or an idempotency key is taken: find whose.
+
+        Raises:
+            LogCorrupt: it is neither; the log's streams contradict what was read of them.
+        """
+        messages = [request.message for request in requests if request.message]
+        known = await self._patiently(self._commit.known, messages)
+        if known:
+            self._taken_in.update((message, None) for message in known)
+        elif len(requests) > 1:
+            for request in requests:
+                await self._settle([request])
+        elif requests[0].key:
+            requests[0].fail(conflict)
+        else:
+            raise LogCorrupt(f"The log refuses what follows position {self.position}. Check its streams.") from conflict
 
     async def _patiently(self, ask: Callable[..., Awaitable[T]], *about: object) -> T:
         """The store's answer, however long it takes to be available again. Raises Unavailable when stopping."""

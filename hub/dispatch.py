@@ -1,0 +1,224 @@
+"""What leaves the hub: renders outgoing messages from rows, and beats (floor 6; R12, R27).
+
+A message in the outbox names a slice of one audience's feed. `render` turns it into the bytes of a document when it is
+sent for the first time; the outbox keeps them for every retry. The beat gathers assets and schedules, so that one push
+merges the changes of all AGRs. The watchdog tells the operator about an unforeseen limit not delivered in time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol, TypeVar
+
+import structlog
+
+from documents import registry
+from documents.codes import DocumentType
+from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
+from documents.values import Identifier, Interval
+from hub import compose
+from hub.compose import Cover, Letterhead
+from hub.errors import Unavailable
+from hub.mades.message import BusinessType
+from hub.ports import OPERATOR, Clock, FeedSlice, Item, Outbox, OutgoingMessage, RowReader, Scope
+from hub.rows import (
+    ACKNOWLEDGEMENTS,
+    AGR_LIMITS,
+    ALARMS,
+    DSO_ASSETS,
+    DSO_SCHEDULES,
+    PARTICIPANTS,
+    RESPONSES,
+    AgrLimit,
+    Answer,
+    Participant,
+    Response,
+)
+
+R = TypeVar("R")
+log = structlog.get_logger("hub.dispatch")
+
+BEATS: Final = (
+    (DSO_ASSETS, BusinessType.ASSETS, timedelta(hours=24)),
+    (DSO_SCHEDULES, BusinessType.SCHEDULES, timedelta(days=14)),
+)
+"""What the beat gathers: view, business type, time to live (R12, R27)."""
+HORIZON: Final = timedelta(days=2 * 366)
+"""How far ahead schedules reach (R20); a request without a TimeInterval asks for all of it."""
+ORDERED: Final = frozenset({DSO_ASSETS, RESPONSES})
+"""Views that become Ref documents, which are ordered by nothing but their creation time (R10)."""
+PAGE: Final = 1000
+LARGE: Final = 500
+"""Series from which a document is written in a thread, off the loop."""
+WATCH_S: Final = 5.0
+UNRENDERABLE: Final = "E-RENDER"
+
+Alarm = Callable[[str, str], Awaitable[object]]
+"""(subject, text) -> told the operator."""
+
+
+class Memory(Protocol):
+    """Where the last `createdDateTime` per receiver survives a restart."""
+
+    async def meta(self, key: str) -> str | None:
+        """A fact about this store."""
+
+    async def set_meta(self, key: str, value: str) -> None:
+        """Keep a fact."""
+
+
+class Dispatch:
+    """See the module's charter."""
+
+    def __init__(
+        self, rows: RowReader, outbox: Outbox, *, head: Letterhead, clock: Clock, memory: Memory, component: str
+    ) -> None:
+        """`component` is the hub's own code, named in the trace of a message that cannot be rendered."""
+        self._rows, self._outbox, self._head = rows, outbox, head
+        self._clock, self._memory, self._component = clock, memory, component
+        self._created: dict[Identifier, datetime] = {}
+        self._roles: dict[Identifier, str] = {}
+
+    async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
+        """Bytes by message id. A message that cannot become a document is FAILED and left out; it never could."""
+        bodies: dict[str, bytes] = {}
+        for message in messages:
+            try:
+                bodies[message.message_id] = await self._rendered(message)
+            except Unavailable:
+                raise
+            except Exception as error:
+                name = type(error).__name__
+                log.error("message.unrenderable", message=message.message_id, error=name, exc_info=error)
+                await self._outbox.fail(
+                    message.message_id, component=self._component, reason=UNRENDERABLE, now=self._clock.now()
+                )
+        return bodies
+
+    async def beat(self, every_s: float, wake: Callable[[], None]) -> None:
+        """Gather what has changed, again and again (R12)."""
+        while True:
+            await self._clock.sleep(every_s)
+            try:
+                if await self.gather():
+                    wake()
+            except Unavailable as error:
+                log.warning("beat.skipped", error=str(error))
+
+    async def gather(self) -> int:
+        """Queue one message per DSO for everything of each beat view that it has not been sent; returns how many."""
+        now, queued = self._clock.now(), 0
+        for view, business_type, ttl in BEATS:
+            queued += await self._outbox.gather(
+                view, business_type=business_type.value, now=now, ttl_s=ttl.total_seconds()
+            )
+        return queued
+
+    async def watch(self, alarm_s: float, alarm: Alarm) -> None:
+        """Alarm the operator, once each, about unforeseen limits that are not delivered within `alarm_s` (R27)."""
+        while True:
+            await self._clock.sleep(WATCH_S)
+            try:
+                await self.raise_alarms(alarm_s, alarm)
+            except Unavailable as error:
+                log.warning("watch.skipped", error=str(error))
+
+    async def raise_alarms(self, alarm_s: float, alarm: Alarm) -> None:
+        """One look of the watchdog; an alarm that stands is not raised again."""
+        since = self._clock.now() - timedelta(seconds=alarm_s)
+        for message in await self._outbox.overdue(business_type=BusinessType.UNFORESEEN.value, since=since):
+            subject = f"undelivered/{message.message_id}"
+            if await self._rows.get(Scope(OPERATOR), ALARMS, subject) is None:
+                text = f"Unforeseen limit {message.document} is not delivered to {message.receiver} after {alarm_s:g} s"
+                log.warning("limit.undelivered", message=message.message_id, document=message.document)
+                await alarm(subject, text)
+
+    async def _rendered(self, message: OutgoingMessage) -> bytes:
+        if message.source is None:
+            raise ValueError("a business message without a source")
+        scope, source = Scope(message.source.audience), message.source
+        items = [
+            item
+            for item in await self._rows.feed(scope, source.view, after=source.after, limit=source.upto - source.after)
+            if item.sequence <= source.upto
+        ]
+        receiver = Party(scope.audience, await self._role(scope.audience))
+        cover = Cover(mrid=message.document, receiver=receiver, created=await self._created_at(source))
+        document = await self._document(source.view, items, cover)
+        if isinstance(document, RefMarketDocument | GlMarketDocument) and len(document.series) >= LARGE:
+            return await asyncio.to_thread(registry.render, document)
+        return registry.render(document)
+
+    async def _document(self, view: str, items: Sequence[Item], cover: Cover) -> Document:
+        if view == DSO_ASSETS:
+            return compose.asset_changes(items, cover, self._head)
+        if view == DSO_SCHEDULES:
+            return compose.schedules(items, cover, self._head)
+        if view == AGR_LIMITS:
+            return compose.limit(_row(items, AgrLimit), cover, self._head)
+        if view == ACKNOWLEDGEMENTS:
+            return compose.acknowledgement(_row(items, Answer), cover, self._head)
+        if view == RESPONSES:
+            return await self._response(_row(items, Response), cover)
+        raise ValueError(f"nothing of view {view} ever leaves")
+
+    async def _response(self, response: Response, cover: Cover) -> Document:
+        """The data asked for, from the asker's own rows as they are now (R13)."""
+        scope = Scope(cover.receiver.id)
+        groups = tuple(response.resources)
+        if response.subject == DocumentType.CONFIGURATION:
+            items = await self._all(scope, DSO_ASSETS, groups, None)
+            return compose.asset_list(items, cover, self._head) if items else self._nothing(response, cover)
+        if response.subject == DocumentType.SCHEDULE:
+            interval = response.interval or Interval(cover.created, cover.created + HORIZON)
+            items = compose.standing(await self._all(scope, DSO_SCHEDULES, groups, interval))
+            return compose.schedules(items, cover, self._head) if items else self._nothing(response, cover)
+        raise ValueError(f"nothing answers a request for {response.subject}")
+
+    def _nothing(self, response: Response, cover: Cover) -> Document:
+        return compose.nothing_found(response, cover, self._head)
+
+    async def _all(self, scope: Scope, view: str, groups: Sequence[str], overlapping: Interval | None) -> list[Item]:
+        items: list[Item] = []
+        while True:
+            last = items[-1].key if items else ""
+            page = await self._rows.list(
+                scope, view, groups=groups, overlapping=overlapping, after_key=last, limit=PAGE
+            )
+            items.extend(page)
+            if len(page) < PAGE:
+                return items
+
+    async def _role(self, receiver: Identifier) -> str:
+        """The role code a participant is addressed with; a participant's role never changes."""
+        if receiver not in self._roles:
+            item = await self._rows.get(Scope(OPERATOR), PARTICIPANTS, receiver)
+            participant = compose.decoded(item, Participant) if item else None
+            if participant is None:
+                raise ValueError(f"{receiver} is no participant")
+            self._roles[receiver] = compose.ROLES[participant.role.value]
+        return self._roles[receiver]
+
+    async def _created_at(self, source: FeedSlice) -> datetime:
+        """When this document is made, in whole seconds; asset lists later than any before for this receiver (R10).
+
+        The last one is kept before the document leaves, so that a restart cannot go back.
+        """
+        if source.view not in ORDERED:
+            return self._clock.now().replace(microsecond=0)
+        receiver, key = source.audience, f"created/{source.audience}"
+        if receiver not in self._created and (kept := await self._memory.meta(key)):
+            self._created[receiver] = datetime.fromisoformat(kept)
+        now, last = self._clock.now().replace(microsecond=0), self._created.get(receiver)
+        created = max(now, last + timedelta(seconds=1)) if last else now
+        await self._memory.set_meta(key, created.isoformat())
+        self._created[receiver] = created
+        return created
+
+
+def _row(items: Sequence[Item], kind: type[R]) -> R:
+    """The one row a document is about."""
+    row = compose.decoded(items[-1], kind) if items else None
+    if row is None:
+        raise ValueError("the row of a document is missing")
+    return row
