@@ -1,0 +1,226 @@
+"""One component's endpoint: its loops, the connectivity test, and what an operator may know about it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from msgspec import Struct
+from structlog.typing import FilteringBoundLogger
+
+from hub.errors import Unavailable
+from hub.mades.codec import DEFAULT_LIMITS, Limits, encode
+from hub.mades.endpoint.patience import until_available
+from hub.mades.endpoint.receiver import Changed, Intake, Receive, Receiver
+from hub.mades.endpoint.sender import Render, Sender
+from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.paths import Party
+from hub.ports import Clock, Commit, Outbox, OutgoingMessage, Publication, Queue, Refused, Transport, Unroutable
+
+PREFETCH: Final = {Queue.URGENT: 32, Queue.BULK: 64}
+BEAT_S: Final = 10.0
+OVERDUE: Final = timedelta(seconds=60)
+"""An unforeseen limit that is not delivered by then alarms the operator (R27)."""
+
+TRACE_EXPIRY: Final = timedelta(seconds=30)
+
+
+class Ping(Struct, frozen=True):
+    """How long each hop of a connectivity test took, in milliseconds since it began."""
+
+    broker_ms: float
+    receiver_ms: float
+
+
+class PingFailed(Exception):
+    """The connectivity test got no answer; the message names the hop."""
+
+
+class EndpointStatus(Struct, frozen=True, kw_only=True):
+    """What an endpoint has done since its start, and what troubles it now."""
+
+    sent: int
+    received: int
+    duplicates: int
+    refused: int
+    dead: int
+    trouble: str | None
+
+
+Alarm = Callable[[Sequence[OutgoingMessage]], Awaitable[None]]
+
+
+class Endpoint:
+    """`run` it in a task group; cancel the task to stop it. Nothing is lost by that: what is not settled comes again.
+
+    `render` makes the documents of outgoing messages; `receive` commits an incoming one, with its inbox entry, or
+    raises Unavailable (try again), Forbidden or MadesError (refused for good). `changed` is told which documents
+    changed state, `alarm` which urgent messages are overdue. `party_of` says what a sender is; by default only the
+    hub is known.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        party: Party,
+        hub: str,
+        transport: Transport,
+        outbox: Outbox,
+        inbox: Commit,
+        clock: Clock,
+        render: Render,
+        receive: Receive,
+        party_of: Callable[[str], Party | None] | None = None,
+        changed: Changed = lambda _: None,
+        alarm: Alarm | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        log: FilteringBoundLogger | None = None,
+    ) -> None:
+        self._code, self._transport, self._outbox, self._clock = code, transport, outbox, clock
+        self._changed, self._alarm = changed, alarm
+        self._log: FilteringBoundLogger = (log or structlog.get_logger("hub.mades.endpoint")).bind(component=code)
+        self._pings: dict[str, asyncio.Future[float]] = {}
+        self._sender = Sender(code, transport=transport, outbox=outbox, clock=clock, render=render, log=self._log)
+        self._receiver = Receiver(
+            code,
+            party,
+            party_of=party_of or (lambda sender: Party.HUB if sender == hub else None),
+            outbox=outbox,
+            inbox=inbox,
+            clock=clock,
+            receive=receive,
+            traced=self._traced,
+            changed=self._acknowledged,
+            log=self._log,
+            limits=limits,
+        )
+
+    async def run(self) -> None:
+        """Send, receive and expire until cancelled."""
+        self._transport.on_connected(self._sender.connected)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sender.run(), name=f"{self._code}.sender")
+            tasks.create_task(self._beat(), name=f"{self._code}.beat")
+            for queue in Queue:
+                intake = Intake()
+                tasks.create_task(self._receiver.run(intake), name=f"{self._code}.receiver.{queue}")
+                tasks.create_task(self._consume(queue, intake), name=f"{self._code}.consumer.{queue}")
+
+    def wake(self) -> None:
+        """Something was committed that may have to leave."""
+        self._sender.wake()
+
+    def status(self) -> EndpointStatus:
+        """Counts since the start, and present trouble."""
+        return EndpointStatus(
+            sent=self._sender.sent,
+            received=self._receiver.received,
+            duplicates=self._receiver.duplicates,
+            refused=self._receiver.refused,
+            dead=self._receiver.dead,
+            trouble=self._sender.trouble,
+        )
+
+    async def ping(self, receiver: str, *, business_type: BusinessType = BusinessType.ACK) -> Ping:
+        """Connectivity test: a tracing message to `receiver`, who answers at once and shows it to nobody.
+
+        Raises:
+            PingFailed: naming the hop that did not answer within 30 s.
+        """
+        begun, message_id = self._clock.monotonic(), uuid4().hex
+        answer = self._pings[message_id] = asyncio.get_running_loop().create_future()
+        patience = asyncio.create_task(self._sleep(TRACE_EXPIRY.total_seconds()), name=f"{self._code}.ping")
+        try:
+            await self._trace(InternalType.TRACING, message_id, receiver, business_type)
+            at_broker = self._clock.monotonic()
+            await asyncio.wait((answer, patience), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise PingFailed(f"The broker has the message, {receiver} did not answer within {TRACE_EXPIRY}.")
+            return Ping((at_broker - begun) * 1000, (answer.result() - begun) * 1000)
+        except (Unavailable, Unroutable, Refused) as error:
+            raise PingFailed(f"The broker did not take the message: {error}") from error
+        finally:
+            patience.cancel()
+            del self._pings[message_id]
+
+    async def _consume(self, queue: Queue, intake: Intake) -> None:
+        await until_available(
+            self._clock,
+            self._log,
+            lambda: self._transport.consume(queue, intake.put, prefetch=PREFETCH[queue]),
+            f"{queue} queue",
+        )
+
+    async def _beat(self) -> None:
+        while True:
+            await until_available(self._clock, self._log, self._expire, "outbox")
+            await self._clock.sleep(BEAT_S)
+
+    async def _expire(self) -> None:
+        now = self._clock.now()
+        if expired := await self._outbox.expire(now=now):
+            self._log.warning("messages.expired", documents=len(expired))
+            self._changed(expired)
+        overdue = await self._outbox.overdue(business_type=BusinessType.UNFORESEEN, since=now - OVERDUE)
+        if overdue:
+            self._log.error("messages.overdue", messages=len(overdue))
+            if self._alarm is not None:
+                await self._alarm(overdue)
+
+    def _acknowledged(self, documents: Sequence[str]) -> None:
+        self._changed(documents)
+        self.wake()
+
+    async def _traced(self, message: Message) -> None:
+        """Answer a tracing message, or note the answer to ours."""
+        if message.internal_type is InternalType.TRACED:
+            waiting = self._pings.get(message.related or "")
+            if waiting is not None and not waiting.done():
+                waiting.set_result(self._clock.monotonic())
+            return
+        try:
+            await self._trace(
+                InternalType.TRACED, uuid4().hex, message.sender, message.business_type, related=message.message_id
+            )
+        except (Unavailable, Unroutable, Refused) as error:
+            self._log.warning("trace.not_answered", sender=message.sender, why=str(error))
+
+    async def _trace(
+        self,
+        internal_type: InternalType,
+        message_id: str,
+        receiver: str,
+        business_type: str,
+        related: str | None = None,
+    ) -> None:
+        now = self._clock.now()
+        message = Message(
+            message_id=message_id,
+            internal_type=internal_type,
+            sender=self._code,
+            receiver=receiver,
+            business_type=business_type,
+            generated=now,
+            expires=now + TRACE_EXPIRY,
+            related=related,
+            event_time=now if related else None,
+        )
+        await self._transport.publish(
+            Publication(
+                message_id=message_id,
+                internal_type=internal_type,
+                sender=self._code,
+                receiver=receiver,
+                business_type=business_type,
+                urgent=True,
+                expires=message.expires,
+                body=encode(message),
+                correlation_id=related,
+            )
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)

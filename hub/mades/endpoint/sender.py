@@ -1,0 +1,191 @@
+"""The sending half: claim what is due, render it once, publish it, and note what became of it (R28, R29, R31).
+
+The outbox decides what is due and in which order; the same message always gives the same bytes, so that sending again
+after an unknown outcome is harmless. Messages of one document leave one after the other, others side by side.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from msgspec import structs
+from structlog.typing import FilteringBoundLogger
+
+from hub.errors import Unavailable
+from hub.mades.codec import encode
+from hub.mades.endpoint.patience import pause_s, rest, until_available
+from hub.mades.errors import MadesError
+from hub.mades.message import InternalType, Message
+from hub.ports import Clock, Outbox, OutgoingMessage, Publication, Refused, Transport, Unroutable
+
+Render = Callable[[Sequence[OutgoingMessage]], Awaitable[Mapping[str, bytes]]]
+BATCH: Final = 64
+WINDOW: Final = 32
+LEASE_S: Final = 60.0
+POLL_S: Final = 1.0
+"""How often the outbox is looked at unasked: for retries, and for a bell that was lost with another process."""
+
+_BA_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9-]*")
+
+
+class Sender:
+    """The loop from outbox to broker of one component."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        transport: Transport,
+        outbox: Outbox,
+        clock: Clock,
+        render: Render,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._code, self._transport, self._outbox = code, transport, outbox
+        self._clock, self._render, self._log = clock, render, log
+        self._bell = asyncio.Event()
+        self._reopen = transport.volatile
+        self.sent = 0
+        self.trouble: str | None = None
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._bell.set()
+
+    def connected(self) -> None:
+        """The connection was made anew: a volatile broker may have lost what it confirmed (R31)."""
+        self._reopen = self._transport.volatile
+        self.wake()
+
+    async def run(self) -> None:
+        """Send for ever."""
+        while True:
+            self._bell.clear()
+            if not await until_available(self._clock, self._log, self.send_due, "outbox"):
+                await rest(self._clock, self._bell, POLL_S)
+
+    async def send_due(self) -> int:
+        """Send one batch of what is due; returns how many were tried."""
+        if self._reopen:
+            await self._outbox.reopen()
+            self._reopen = False
+        due = await self._outbox.claim(limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
+        ready = await self._with_bodies(due)
+        window = asyncio.Semaphore(WINDOW)
+        async with asyncio.TaskGroup() as tasks:
+            lines = [
+                tasks.create_task(self._send_in_order(line, window), name=f"{self._code}.send")
+                for line in _by_document(ready)
+            ]
+        confirmed = [message_id for line in lines for message_id in line.result()]
+        if confirmed:
+            await self._outbox.transported(confirmed, now=self._clock.now())
+            self.sent += len(confirmed)
+            self.trouble = None
+        return len(due)
+
+    async def _with_bodies(self, due: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
+        """The messages that can be sent, each with its content. Business messages are rendered once and kept."""
+        bare = [message for message in due if message.source is not None and message.body is None]
+        if not bare:
+            return list(due)
+        bodies = await self._rendered(bare)
+        if bodies:
+            await self._outbox.rendered(bodies)
+        complete = [
+            structs.replace(message, body=bodies[message.message_id]) if message.message_id in bodies else message
+            for message in due
+        ]
+        return [message for message in complete if message.source is None or message.body is not None]
+
+    async def _rendered(self, bare: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
+        try:
+            bodies = await self._render(bare)
+        except Unavailable as error:
+            await self._retry(bare, f"E-STORE: {error}")
+            return {}
+        except Exception:
+            self._log.exception("message.not_rendered", messages=len(bare))
+            if len(bare) == 1:
+                await self._fail(bare[0], "E-VALIDATION")
+                return {}
+            # One of them cannot be made; the others can.
+            return {key: body for message in bare for key, body in (await self._rendered([message])).items()}
+        for message in bare:
+            if message.message_id not in bodies:
+                await self._fail(message, "E-VALIDATION")
+        return bodies
+
+    async def _send_in_order(self, line: Sequence[OutgoingMessage], window: asyncio.Semaphore) -> list[str]:
+        """Publish messages of one document; after one that must wait, the rest wait too. Returns the confirmed ids."""
+        confirmed = []
+        for position, message in enumerate(line):
+            try:
+                async with window:
+                    await self._publish(message)
+            except (MadesError, Refused) as error:
+                self._log.error("message.refused", message=message.message_id, why=str(error))
+                await self._fail(message, error.code if isinstance(error, MadesError) else "E-BROKER-REFUSED")
+            except (Unavailable, Unroutable) as error:
+                self.trouble = str(error)
+                code = "E-UNROUTABLE" if isinstance(error, Unroutable) else "E-BROKER-DOWN"
+                await self._retry(line[position:], f"{code}: {error}")
+                break
+            else:
+                confirmed.append(message.message_id)
+        return confirmed
+
+    async def _publish(self, message: OutgoingMessage) -> None:
+        internal_type = InternalType(message.internal_type)
+        acknowledgement = internal_type is not InternalType.STANDARD
+        body = encode(
+            Message(
+                message_id=message.message_id,
+                internal_type=internal_type,
+                sender=self._code,
+                receiver=message.receiver,
+                business_type=message.business_type,
+                ba_message_id=message.document if _BA_MESSAGE_ID.fullmatch(message.document) else "",
+                generated=message.accepted,
+                expires=message.expires,
+                related=message.related,
+                related_digest=message.related_digest,
+                event_time=message.accepted if acknowledgement else None,
+                reason=message.reason if acknowledgement else None,
+                content=message.body or b"",
+            )
+        )
+        await self._transport.publish(
+            Publication(
+                message_id=message.message_id,
+                internal_type=message.internal_type,
+                sender=self._code,
+                receiver=message.receiver,
+                business_type=message.business_type,
+                urgent=message.urgent,
+                expires=message.expires,
+                body=body,
+                correlation_id=message.related,
+            )
+        )
+
+    async def _retry(self, messages: Sequence[OutgoingMessage], reason: str) -> None:
+        at = self._clock.now() + timedelta(seconds=pause_s(max(message.attempts for message in messages)))
+        # The store may be away as well: then their lease ends and they are due again.
+        with suppress(Unavailable):
+            await self._outbox.retry([message.message_id for message in messages], at=at, reason=reason)
+
+    async def _fail(self, message: OutgoingMessage, reason: str) -> None:
+        with suppress(Unavailable):
+            await self._outbox.fail(message.message_id, component=self._code, reason=reason, now=self._clock.now())
+
+
+def _by_document(messages: Iterable[OutgoingMessage]) -> list[list[OutgoingMessage]]:
+    lines: dict[str, list[OutgoingMessage]] = {}
+    for message in messages:
+        business = message.internal_type == InternalType.STANDARD
+        lines.setdefault(f"document {message.document}" if business else message.message_id, []).append(message)
+    return list(lines.values())

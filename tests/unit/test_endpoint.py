@@ -1,0 +1,350 @@
+"""An endpoint between its store and the network: every way a message can go, in virtual time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from hub.clock import ManualClock
+from hub.errors import Forbidden, Unavailable
+from hub.mades.codec import encode
+from hub.mades.endpoint import PingFailed
+from hub.mades.memory import Faults, MemoryNetwork
+from hub.mades.message import BusinessType, InternalType, Message
+from hub.ports import MessageState, Publication
+from tests.mades_components import ALPHA, BRAVO, HUB, NORTH, PARTIES, Component, pass_time
+
+
+class World:
+    """Hub, one DSO and one AGR on a network in memory, under a clock that the test moves."""
+
+    def __init__(self, *, volatile: bool = False) -> None:
+        self.clock = ManualClock()
+        self.network = MemoryNetwork(self.clock, volatile=volatile)
+        self.network.provision(PARTIES, hub=HUB)
+        self.hub = Component(HUB, self.clock)
+        self.north = Component(NORTH, self.clock)
+        self.alpha = Component(ALPHA, self.clock)
+
+    def start(self, *components: Component) -> None:
+        for component in components:
+            component.start(self.network.attach(component.code))
+
+    async def run(self, seconds: float = 1.0) -> None:
+        await pass_time(self.clock, seconds)
+
+    async def stop(self) -> None:
+        for component in (self.hub, self.north, self.alpha):
+            await component.stop()
+
+    async def deliver_raw(self, message: Message, *, user: str = NORTH, body: bytes | None = None) -> None:
+        """Put bytes on the road as a component that does not use our endpoint."""
+        await self.network.attach(user).publish(
+            Publication(
+                message_id=message.message_id,
+                internal_type=message.internal_type,
+                sender=user,
+                receiver=HUB,
+                business_type=message.business_type,
+                urgent=False,
+                expires=message.expires,
+                body=encode(message) if body is None else body,
+            )
+        )
+
+    def message(self, **changes: object) -> Message:
+        now = self.clock.now()
+        fields: dict[str, object] = {
+            "message_id": "m1",
+            "internal_type": InternalType.STANDARD,
+            "sender": NORTH,
+            "receiver": HUB,
+            "business_type": BusinessType.POINTS,
+            "generated": now,
+            "expires": now + timedelta(hours=1),
+            "content": b"document",
+        }
+        return Message(**(fields | changes))  # type: ignore[arg-type] # fields by name
+
+
+@asynccontextmanager
+async def running(*names: str, volatile: bool = False) -> AsyncIterator[World]:
+    world = World(volatile=volatile)
+    world.start(*(getattr(world, name) for name in names))
+    try:
+        yield world
+    finally:
+        await world.stop()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with running("hub", "north", "alpha") as world:
+        yield world
+
+
+async def test_r29_a_message_is_received_once_its_effect_is_committed(world: World) -> None:
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    assert await world.north.state("points") is MessageState.ACCEPTED
+
+    await world.run()
+
+    assert world.hub.effects == ["points"]
+    status = await world.north.status("points")
+    assert status.state is MessageState.RECEIVED
+    assert {step.component for step in status.trace} == {NORTH, HUB}
+    assert "points" in world.north.changed
+
+
+async def test_messages_wait_for_a_receiver_that_is_away() -> None:
+    async with running("north") as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.run(60)
+        assert await world.north.state("points") is MessageState.ACCEPTED
+
+        world.start(world.hub)
+        await world.run(2)
+
+        assert await world.north.state("points") is MessageState.RECEIVED
+
+
+async def test_a_repeated_message_has_one_effect_and_is_acknowledged_again(world: World) -> None:
+    await world.deliver_raw(world.message())
+    await world.deliver_raw(world.message())
+    await world.run(2)
+
+    await world.deliver_raw(world.message())
+    await world.run(2)
+
+    assert world.hub.effects == ["document"]
+    assert world.hub.endpoint is not None
+    assert world.hub.endpoint.status().duplicates == 2
+
+
+async def test_r28_messages_of_one_document_take_effect_in_the_order_they_were_made(world: World) -> None:
+    for number in range(5):
+        await world.north.submit(HUB, "same", BusinessType.FORESEEN, content=f"revision {number}")
+        await world.north.submit(HUB, f"other {number}", BusinessType.FORESEEN)
+    world.hub.faults["receive revision 1"] = [Unavailable("store is away")]
+
+    await world.run(8)
+
+    assert [each for each in world.hub.effects if each.startswith("revision")] == [f"revision {n}" for n in range(5)]
+    assert len(world.hub.effects) == 10
+
+
+async def test_while_the_store_is_away_messages_wait_and_nothing_fails(world: World) -> None:
+    world.hub.faults["receive points"] = [Unavailable("store is away")] * 8
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+
+    await world.run(60)
+
+    assert world.hub.effects == ["points"]
+    assert await world.north.state("points") is MessageState.RECEIVED
+    assert not world.network.dead
+
+
+async def test_a_document_that_crashes_the_code_stops_no_other_and_ends_in_the_dead_letters(world: World) -> None:
+    world.hub.faults["receive bad"] = [ZeroDivisionError()] * 100
+    await world.north.submit(HUB, "bad", BusinessType.POINTS)
+    await world.north.submit(HUB, "good", BusinessType.POINTS)
+
+    await world.run(60)
+
+    assert world.hub.effects == ["good"]
+    assert len(world.network.dead) == 1
+
+
+async def test_a_business_side_that_never_takes_it_fails_the_message_with_the_reason(world: World) -> None:
+    world.hub.faults["receive points"] = [Forbidden("sender is suspended")]
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+
+    await world.run(2)
+
+    status = await world.north.status("points")
+    assert (status.state, status.reason) == (MessageState.FAILED, "E-BA-REJECTED")
+    assert not world.network.dead
+
+
+async def test_r27_a_type_that_the_sender_may_not_use_is_refused_by_the_broker(world: World) -> None:
+    await world.north.submit(HUB, "plan", BusinessType.SCHEDULES)
+    await world.north.submit(ALPHA, "direct", BusinessType.FORESEEN)
+
+    await world.run(2)
+
+    for document in ("plan", "direct"):
+        status = await world.north.status(document)
+        assert (status.state, status.reason) == (MessageState.FAILED, "E-BROKER-REFUSED")
+
+
+async def test_r27_a_sender_without_a_path_is_refused_by_the_receiver_as_well(world: World) -> None:
+    await world.hub.stop()
+    world.hub.party_of = lambda _: None
+    world.start(world.hub)
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+
+    await world.run(2)
+
+    status = await world.north.status("points")
+    assert (status.state, status.reason) == (MessageState.FAILED, "E-NO-PATH")
+    assert world.hub.effects == []
+
+
+async def test_r2_a_message_in_the_name_of_another_is_buried_and_nobody_is_told(world: World) -> None:
+    await world.deliver_raw(world.message(sender=ALPHA), user=NORTH)
+
+    await world.run(2)
+
+    assert world.hub.effects == []
+    assert len(world.network.dead) == 1
+    assert await world.hub.store.outbox.claim(limit=9, now=world.clock.now(), lease_s=1) == []
+
+
+async def test_a_message_for_somebody_else_is_buried(world: World) -> None:
+    await world.deliver_raw(world.message(receiver=BRAVO))
+
+    await world.run(2)
+
+    assert (world.hub.effects, len(world.network.dead)) == ([], 1)
+
+
+@pytest.mark.parametrize("body", [b"", b"MADES", b"\x00" * 100, b"MADES\x01\x00\x00\xff\xff\xff\xff<manifest/>"])
+async def test_bytes_that_are_no_message_are_buried_and_the_loop_goes_on(world: World, body: bytes) -> None:
+    await world.deliver_raw(world.message(), body=body)
+    await world.deliver_raw(world.message())
+
+    await world.run(2)
+
+    assert (world.hub.effects, len(world.network.dead)) == (["document"], 1)
+
+
+async def test_changed_content_fails_at_its_authenticated_sender(world: World) -> None:
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    (message,) = await world.north.store.outbox.claim(limit=1, now=world.clock.now(), lease_s=60)
+    whole = world.message(message_id=message.message_id, content=b"points")
+
+    await world.deliver_raw(whole, body=encode(whole)[:-1] + b"X")
+    await world.run(2)
+
+    status = await world.north.status("points")
+    assert (status.state, status.reason) == (MessageState.FAILED, "E-DIGEST")
+    assert world.hub.effects == []
+
+
+async def test_an_expired_message_is_refused_by_the_receiver_and_given_up_by_the_sender() -> None:
+    async with running("north") as world:
+        await world.north.submit(HUB, "request", BusinessType.REQUEST, ttl=timedelta(minutes=15))
+        await world.run(2)
+        await world.clock.advance(15 * 60 + 61)
+        await world.run(11)
+        status = await world.north.status("request")
+        assert (status.state, status.reason) == (MessageState.FAILED, "E-EXPIRED")
+
+        world.start(world.hub)
+        await world.run(2)
+
+        assert world.hub.effects == []
+        assert await world.north.state("request") is MessageState.FAILED
+
+
+async def test_a_message_from_the_future_is_refused(world: World) -> None:
+    ahead = world.clock.now() + timedelta(seconds=301)
+    await world.deliver_raw(world.message(generated=ahead, expires=ahead + timedelta(hours=1)))
+
+    await world.run(2)
+
+    assert world.hub.effects == []
+    assert world.hub.endpoint is not None
+    assert world.hub.endpoint.status().refused == 1
+
+
+async def test_a_document_that_cannot_be_made_fails_and_the_others_leave(world: World) -> None:
+    world.north.faults["render bad"] = [ValueError("no such row")] * 2
+    for document in ("one", "bad", "two"):
+        await world.north.submit(HUB, document, BusinessType.POINTS)
+
+    await world.run(2)
+
+    assert sorted(world.hub.effects) == ["one", "two"]
+    status = await world.north.status("bad")
+    assert (status.state, status.reason) == (MessageState.FAILED, "E-VALIDATION")
+
+
+async def test_a_message_whose_receiver_has_no_queue_yet_is_sent_when_it_has() -> None:
+    world = World()
+    world.network = MemoryNetwork(world.clock)
+    world.network.provision({HUB: PARTIES[HUB], NORTH: PARTIES[NORTH]}, hub=HUB)
+    world.start(world.hub)
+    await world.hub.submit(NORTH, "first", BusinessType.ASSETS)
+    await world.run(2)
+    assert await world.hub.state("first") is MessageState.ACCEPTED
+
+    world.start(world.north)
+    await world.run(10)
+
+    assert await world.hub.state("first") is MessageState.RECEIVED
+    await world.stop()
+
+
+async def test_a_lost_confirm_leads_to_a_second_copy_and_still_one_effect(world: World) -> None:
+    world.network.faults = Faults(lose_confirm=1.0)
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.run(3)
+    world.network.faults = Faults()
+
+    await world.run(20)
+
+    assert world.hub.effects == ["points"]
+    assert await world.north.state("points") is MessageState.RECEIVED
+
+
+async def test_r31_after_a_volatile_broker_restarts_everything_not_received_is_published_again() -> None:
+    async with running("north", volatile=True) as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.run(2)
+        world.network.restart()
+        assert world.network.idle
+
+        world.start(world.hub)
+        await world.run(2)
+
+        assert world.hub.effects == ["points"]
+        assert await world.north.state("points") is MessageState.RECEIVED
+
+
+async def test_r27_an_unforeseen_limit_that_is_not_delivered_within_a_minute_alarms_the_operator() -> None:
+    async with running("north") as world:
+        await world.north.submit(HUB, "stop", BusinessType.UNFORESEEN)
+        await world.run(50)
+        assert world.north.alarms == []
+
+        await world.run(30)
+
+        assert set(world.north.alarms) == {"stop"}
+        assert await world.north.state("stop") is MessageState.ACCEPTED
+
+
+async def test_a_connectivity_test_answers_with_the_time_of_each_hop_and_reaches_no_business_side(world: World) -> None:
+    assert world.north.endpoint is not None
+
+    task = asyncio.create_task(world.north.endpoint.ping(HUB))
+    await world.run(1)
+    ping = await task
+
+    assert 0 <= ping.broker_ms <= ping.receiver_ms
+    assert world.hub.effects == []
+
+
+async def test_a_connectivity_test_names_the_hop_that_does_not_answer() -> None:
+    async with running("north") as world:
+        assert world.north.endpoint is not None
+        away = asyncio.create_task(world.north.endpoint.ping(HUB))
+        forbidden = asyncio.create_task(world.north.endpoint.ping(ALPHA))
+        await world.run(31)
+
+        with pytest.raises(PingFailed, match="did not answer"):
+            await away
+        with pytest.raises(PingFailed, match="broker did not take"):
+            await forbidden
