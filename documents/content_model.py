@@ -16,9 +16,12 @@ import msgspec
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from documents import xml
 from documents.errors import SchemaInvalid
 from documents.versions import Version
 
+AT_ONCE: Final = 64 * 2**10
+"""Bytes up to which a document is parsed first and then judged as a whole, which is faster but not bounded."""
 _XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 _SCHEMAS: Final = files("documents") / "schemas"
 _QUOTED: Final = 300
@@ -44,11 +47,29 @@ _MENDS: Final = {
 _local = threading.local()
 
 
-def check(root: Element, version: Version) -> None:
-    """Judge the tree under `root`.
+def load(text: bytes, version: Version) -> Element:
+    """Parse what `xml.safe_text` returned and judge it on the way, however long it is.
 
     Raises:
+        Malformed: not well-formed.
         SchemaInvalid: the first finding, with its line and element, what was expected and what would mend it.
+    """
+    end = xml.parse_until_invalid(text, _schema(version))
+    if not isinstance(end, int):
+        return end
+    check(xml.parse_beginning(text[:end]), version)
+    raise SchemaInvalid(
+        f"The document breaks the content model of {version.root} {version.number}",
+        where=f"byte {end} or shortly before",
+        mend="Correct it there",
+    )
+
+
+def check(root: Element, version: Version) -> None:
+    """Judge the tree under `root`, which must not come from more than AT_ONCE bytes (see `load`).
+
+    Raises:
+        SchemaInvalid: the first finding.
     """
     schema = _schema(version)
     if not schema.validate(root):

@@ -66,9 +66,7 @@ def read(data: bytes) -> Document:
         UnknownDocument: no document of the table.
         SchemaInvalid: it breaks the content model of its version.
     """
-    root = xml.parse(data)
-    version = version_of(root)
-    content_model.check(root, version)
+    root, version = _load(data)
     return _FAMILIES[version.family].parse(root, version)
 
 
@@ -79,7 +77,7 @@ def identify(data: bytes) -> Version:
         Malformed: no XML, or XML with features that are refused.
         UnknownDocument: no document of the table.
     """
-    return version_of(xml.parse(data))
+    return _version(xml.root_tag(xml.safe_text(data)))
 
 
 def version_of(root: Element) -> Version:
@@ -88,10 +86,7 @@ def version_of(root: Element) -> Version:
     Raises:
         UnknownDocument: it is not in the table.
     """
-    version = _BY_TAG.get(str(root.tag))
-    if version is None:
-        raise _unknown(root)
-    return version
+    return _version(str(root.tag))
 
 
 def render(document: Document) -> bytes:
@@ -109,23 +104,39 @@ def render(document: Document) -> bytes:
     _refuse_long_mrids(document, version)
     data = _FAMILIES[family].render(document, version)
     try:
-        content_model.check(xml.parse(data), version)
+        _load(data)
     except DocumentError as error:
         raise RuntimeError(f"The {version.root} to send is not valid. {error}") from error
     return data
 
 
-def _unknown(root: Element) -> UnknownDocument:
-    tag = etree.QName(root)
-    where = f"line {root.sourceline}"
-    known = [version for version in VERSIONS if version.root == tag.localname or version.namespace == tag.namespace]
-    if not known:
-        expected = ", ".join(dict.fromkeys(version.root for version in VERSIONS))
-        mend = f"Known are {expected}"
-    else:
-        mend = "Known are " + ", ".join(f"{version.root} in {version.namespace}" for version in known)
+def _load(data: bytes) -> tuple[Element, Version]:
+    text = xml.safe_text(data)
+    if len(text) > content_model.AT_ONCE:
+        version = _version(xml.root_tag(text))
+        return content_model.load(text, version), version
+    root = xml.parse_text(text)
+    version = version_of(root)
+    content_model.check(root, version)
+    return root, version
+
+
+def _version(tag: str) -> Version:
+    version = _BY_TAG.get(tag)
+    if version is None:
+        raise _unknown(etree.QName(tag))
+    return version
+
+
+def _unknown(tag: etree.QName) -> UnknownDocument:
+    near = [version for version in VERSIONS if version.root == tag.localname or version.namespace == tag.namespace]
+    known = [f"{version.root} in {version.namespace}" for version in near] or sorted(
+        {version.root for version in VERSIONS}
+    )
     name, namespace = tag.localname[:_QUOTED], (tag.namespace or "no namespace")[:_QUOTED]
-    return UnknownDocument(f"Unknown document: {name} in {namespace}", where=where, mend=mend)
+    return UnknownDocument(
+        f"Unknown document: {name} in {namespace}", where="the root element", mend="Known are " + ", ".join(known)
+    )
 
 
 def _refuse_long_mrids(document: Document, version: Version) -> None:

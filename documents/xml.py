@@ -9,7 +9,7 @@ tree.
 import re
 import threading
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
-from typing import Final
+from typing import Final, TypedDict
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -22,15 +22,44 @@ MAX_TAGS: Final = 1_500_000
 """Most start and end tags, comments included. A document of MAX_BYTES that is full of short points stays just below."""
 MAX_ATTRIBUTES: Final = 400_000
 """Most attributes and namespace declarations."""
+FEW_ATTRIBUTES: Final = 10_000
+"""So many may stand in one element without harm; of more, no element may have 64."""
 
+CHUNK: Final = 4096
+"""Bytes that are parsed at a time where a document is not parsed at once."""
 _QUOTED: Final = 120
 # Possessive and atomic parts: each byte is looked at once, whatever the input.
 _DOCTYPE: Final = re.compile(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+<!DOCTYPE", re.DOTALL)
+_CROWDED: Final = re.compile(rb"<(?>(?:[^<=]++|=(?!\s*+[\"']))*+=\s*+[\"']){64}")
 _DECLARED: Final = re.compile(rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _UTF8_NAMES: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be"})
 _SEND_UTF8: Final = "Send the document as UTF-8"
 
+
+class _Options(TypedDict):
+    encoding: str
+    resolve_entities: bool
+    no_network: bool
+    load_dtd: bool
+    dtd_validation: bool
+    attribute_defaults: bool
+    huge_tree: bool
+    remove_comments: bool
+    remove_pis: bool
+
+
+_SAFE: Final = _Options(
+    encoding="utf-8",
+    resolve_entities=False,
+    no_network=True,
+    load_dtd=False,
+    dtd_validation=False,
+    attribute_defaults=False,
+    huge_tree=False,
+    remove_comments=True,
+    remove_pis=True,
+)
 _local = threading.local()
 
 
@@ -40,6 +69,15 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Element:
     Raises:
         Malformed: not well-formed, or with one of the features that are refused; says where and what would mend it.
     """
+    return parse_text(safe_text(data, max_bytes=max_bytes))
+
+
+def safe_text(data: bytes, *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return `data` as UTF-8 without byte order mark, free of what is refused before parsing.
+
+    Raises:
+        Malformed: too big, in another encoding, or with a document type declaration.
+    """
     if len(data) > max_bytes:
         raise Malformed(
             f"The document has {len(data)} bytes, at most {max_bytes} are taken",
@@ -48,36 +86,88 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Element:
     text = _as_utf8(data)
     _refuse_doctype(text)
     _refuse_floods(text)
+    return text
+
+
+def parse_text(text: bytes) -> Element:
+    """Parse what `safe_text` returned.
+
+    Raises:
+        Malformed: not well-formed.
+    """
     try:
         root = etree.fromstring(text, _parser())
     except etree.XMLSyntaxError as error:
-        raise Malformed(
-            f"This is no well-formed XML: {_shortened(error.msg or 'nothing found')}",
-            where=f"line {error.lineno}" if error.lineno else "",
-            mend="Let an XML library write the document",
-        ) from error
+        raise _not_well_formed(error) from error
     # A second wall: should a declaration have passed the scan, its entities are still not expanded.
     if root.getroottree().docinfo.internalDTD is not None:
-        raise _doctype_refused(1)
+        raise _doctype_refused("the beginning")
     return root
+
+
+def root_tag(text: bytes) -> str:
+    """Return the tag of the root element, `{namespace}name`, reading no further than its start.
+
+    Raises:
+        Malformed: not well-formed up to there, or no element at all.
+    """
+    parser = etree.XMLPullParser(events=("start",), **_SAFE)
+    try:
+        for start in range(0, len(text), CHUNK):
+            parser.feed(text[start : start + CHUNK])
+            for _, element in parser.read_events():
+                return str(element.tag)
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        raise _not_well_formed(error) from error
+    raise AssertionError("a document that parses to its end has a root element")
+
+
+def parse_until_invalid(text: bytes, schema: etree.XMLSchema) -> Element | int:
+    """Parse and validate in one pass; return the root element, or the offset of the chunk after the first finding.
+
+    A document that is judged as a whole costs, with many findings, the square of its length: libxml2 counts the
+    siblings before each. Here nothing is looked at after the chunk with the first one.
+
+    Raises:
+        Malformed: not well-formed before the first finding.
+    """
+    parser = etree.XMLParser(schema=schema, **_SAFE)
+    try:
+        for start in range(0, len(text), CHUNK):
+            parser.feed(text[start : start + CHUNK])
+            if _has_finding(parser.feed_error_log):
+                return min(start + CHUNK, len(text))
+        return parser.close()
+    except etree.XMLSyntaxError as error:
+        if _has_finding(error.error_log):
+            return len(text)
+        raise _not_well_formed(error) from error
+
+
+def parse_beginning(text: bytes) -> Element:
+    """Parse a document that was cut off, closing what is open; only to tell where in it a finding is."""
+    return etree.fromstring(text, etree.XMLParser(recover=True, **_SAFE))
 
 
 def _parser() -> etree.XMLParser:
     """Return the parser of this thread; parsing releases the interpreter lock only with a parser of one's own."""
     parser: etree.XMLParser | None = getattr(_local, "parser", None)
     if parser is None:
-        parser = _local.parser = etree.XMLParser(
-            encoding="utf-8",
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            dtd_validation=False,
-            attribute_defaults=False,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
+        parser = _local.parser = etree.XMLParser(**_SAFE)
     return parser
+
+
+def _has_finding(log: "etree._ListErrorLog") -> bool:
+    return any(entry.domain_name == "SCHEMASV" for entry in log)
+
+
+def _not_well_formed(error: etree.XMLSyntaxError) -> Malformed:
+    return Malformed(
+        f"This is no well-formed XML: {_shortened(error.msg or 'nothing found')}",
+        where=f"line {error.lineno}" if error.lineno else "",
+        mend="Let an XML library write the document",
+    )
 
 
 def _as_utf8(data: bytes) -> bytes:
@@ -114,13 +204,13 @@ def _declared_as(text: bytes, names: frozenset[str], written: str) -> bytes:
 def _refuse_doctype(text: bytes) -> None:
     found = _DOCTYPE.match(text)
     if found:
-        raise _doctype_refused(1 + text.count(b"\n", 0, found.end()))
+        raise _doctype_refused(_line(text, found.end()))
 
 
-def _doctype_refused(line: int) -> Malformed:
+def _doctype_refused(where: str) -> Malformed:
     return Malformed(
         "The document has a document type declaration; these are refused, and entities with them",
-        where=f"line {line}",
+        where=where,
         mend="Leave <!DOCTYPE ...> out",
     )
 
@@ -134,6 +224,18 @@ def _refuse_floods(text: bytes) -> None:
         raise Malformed(
             f"The document has more than {MAX_ATTRIBUTES} attributes", mend="Send the series in several documents"
         )
+    crowded = _CROWDED.search(text) if equals > FEW_ATTRIBUTES else None
+    if crowded:
+        raise Malformed(
+            "An element has more than 63 attributes",
+            where=_line(text, crowded.start()),
+            mend="Leave out what the schema does not know",
+        )
+
+
+def _line(text: bytes, offset: int) -> str:
+    newline = b"\n"
+    return f"line {1 + text.count(newline, 0, offset)}"
 
 
 def _shortened(message: str) -> str:
