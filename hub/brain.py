@@ -1,0 +1,254 @@
+"""The hub's pure core behind one door: decide, rows, evolve (ARCHITECTURE 1 and 2; implements hub.ports.Brain).
+
+Which aggregate decides what, which projections exist, how an event is stored and where it belongs: one table each. Nothing
+here knows of time, randomness, storage or documents' XML.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, assert_never, get_args
+
+import msgspec
+from msgspec import Struct
+
+from documents.values import Identifier
+from hub import commands as c
+from hub import events as e
+from hub.aggregates import (
+    capacity_limit,
+    connection_point,
+    holder_conflict,
+    limit_copies,
+    market_document,
+    market_participant,
+    operational_schedule,
+    registered_resource,
+    status_request,
+)
+from hub.aggregates.keyed import keyed_mrid
+from hub.errors import Rejected, UnknownEvent
+from hub.ports import Recorded, Row
+from hub.projections import (
+    acknowledgements,
+    agr_assets,
+    agr_limits,
+    document_trail,
+    dso_assets,
+    dso_schedules,
+    operator_board,
+    responses,
+)
+from hub.state import HubState
+
+__all__ = ["PROJECTIONS", "BrainSettings", "HubBrain", "Projection", "keyed_mrid"]
+
+Projection = Callable[[Recorded[e.Event], HubState], Sequence[Row]]
+PROJECTIONS: Final[tuple[Projection, ...]] = (
+    agr_limits.rows,
+    dso_assets.rows,
+    dso_schedules.rows,
+    agr_assets.rows,
+    responses.rows,
+    acknowledgements.rows,
+    operator_board.rows,
+    document_trail.rows,
+)
+"""Every way out of an event. What a privacy reviewer reads after hub/rows.py."""
+
+_EVENTS: Final[dict[str, type[e.Event]]] = {event.__struct_config__.tag: event for event in get_args(e.Event)}
+_DECODERS: Final[dict[str, msgspec.msgpack.Decoder[e.Event]]] = {
+    topic: msgspec.msgpack.Decoder(event) for topic, event in _EVENTS.items()
+}
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class BrainSettings(Struct, frozen=True):
+    """Who the hub is, and the secret that keys its mRIDs (at least 16 bytes; changing it breaks the thread of every document)."""
+
+    hub: Identifier
+    secret: bytes
+    national: str = "NDK"
+
+
+class HubBrain:
+    """See the charter. One desk holds it; nobody else calls it."""
+
+    def __init__(self, settings: BrainSettings) -> None:
+        self._state = HubState(settings.secret)
+
+    def decide(self, command: c.Command, now: datetime) -> Sequence[e.Event]:
+        """The events a command causes on the present state; changes nothing.
+
+        Raises:
+            Rejected: a command of the operator that cannot be done. A document's refusal is an event.
+        """
+        state = self._state
+        match command:
+            case c.NoteAcknowledgement():
+                return market_document.decide_note_acknowledgement(command, state)
+            case c.Quarantine():
+                return market_document.decide_quarantine(command, state)
+            case c.AddParticipant():
+                return market_participant.decide_add(command, state)
+            case c.SuspendParticipant():
+                return market_participant.decide_suspend(command, state)
+            case c.ResumeParticipant():
+                return market_participant.decide_resume(command, state)
+            case c.ReassignResource():
+                return registered_resource.decide_reassign_resource(command, state)
+            case c.ReassignPoint():
+                return connection_point.decide_reassign_point(command, state)
+            case c.RaiseAlarm():
+                return market_document.decide_raise_alarm(command, state)
+            case _:
+                return self._decide_document(command, now)
+
+    def _decide_document(
+        self, command: market_participant.DocumentCommand | c.RefuseDocument, now: datetime
+    ) -> Sequence[e.Event]:
+        """Exactly one answer to every document (R26): a repeat, a refusal, or what its aggregate decides."""
+        known = market_document.decide_repeat(command.origin, self._state)
+        if known is not None:
+            return (known,)
+        if isinstance(command, c.RefuseDocument):
+            return market_document.decide_refuse(command)
+        try:
+            market_participant.check_sender(command, self._state)
+            return self._decide_content(command, now)
+        except Rejected as error:
+            return (market_document.refusal(command.origin, error.code, error.text),)
+
+    def _decide_content(self, command: market_participant.DocumentCommand, now: datetime) -> Sequence[e.Event]:
+        state = self._state
+        match command:
+            case c.RegisterResources():
+                return registered_resource.decide_register_resources(command, state, now)
+            case c.RegisterPoints():
+                return connection_point.decide_register_points(command, state, now)
+            case c.AnnounceLimit():
+                return capacity_limit.decide_announce_limit(command, state, now)
+            case c.OrderLimit():
+                return capacity_limit.decide_order_limit(command, state, now)
+            case c.CancelLimit():
+                return capacity_limit.decide_cancel_limit(command, state, now)
+            case c.SubmitSchedules():
+                return operational_schedule.decide_submit_schedules(command, state, now)
+            case c.AskStatus():
+                return status_request.decide_ask(command, state, now)
+            case _:
+                assert_never(command)
+
+    def rows(self, recorded: Recorded[e.Event]) -> Sequence[Row]:
+        """The rows an event causes, seen from the state before it."""
+        return [row for projection in PROJECTIONS for row in projection(recorded, self._state)]
+
+    def evolve(self, recorded: Recorded[e.Event]) -> None:
+        """Fold an event into the state. What follows from a move is folded first, while the old place is still known."""
+        event, at, state = recorded.event, recorded.at, self._state
+        limit_copies.evolve_copies(limit_copies.copy_changes(event, state, at), state)
+        operational_schedule.evolve_moved_plans(event, state, at)
+        match event:
+            case e.ParticipantAdded() | e.ParticipantSuspended() | e.ParticipantResumed():
+                market_participant.evolve_participant(event, state)
+            case e.PointRegistered() | e.PointRemoved() | e.PointReassigned():
+                connection_point.evolve_point(event, state)
+            case e.ResourceRegistered() | e.ResourceRemoved() | e.ResourceReassigned():
+                registered_resource.evolve_resource(event, state)
+            case e.LimitAnnounced() | e.LimitOrdered() | e.LimitCancelled():
+                capacity_limit.evolve_limit(event, state, at)
+            case e.ScheduleSubmitted() | e.ScheduleWithdrawn():
+                operational_schedule.evolve_schedule(event, state, at)
+            case e.StatusRequested():
+                status_request.evolve_asked(event, state, at)
+            case e.DocumentAnswered():
+                market_document.evolve_verdict(event, state)
+            case e.PushAcknowledged():
+                market_document.evolve_acknowledged(event, state)
+            case e.HolderConflictNoted():
+                holder_conflict.evolve_conflict(event, state, at)
+            case e.AlarmRaised():
+                market_document.evolve_alarm(event, state)
+            case e.DocumentRepeated() | e.MessageQuarantined():
+                pass
+            case _:
+                assert_never(event)
+
+    def savepoint(self) -> int:
+        """Remember the present state."""
+        return self._state.journal.savepoint()
+
+    def rollback(self, savepoint: int) -> None:
+        """Return to a remembered state, at a cost proportional to what happened since."""
+        self._state.journal.rollback(savepoint)
+
+    def contents(self) -> Mapping[str, Any]:
+        """The whole state by name, to compare two brains; its values differ in type."""
+        return self._state.contents()
+
+    def encode(self, event: e.Event) -> tuple[str, bytes]:
+        """Topic (the tag `Name.v1`) and state (MessagePack) of an event."""
+        return str(event.__struct_config__.tag), _ENCODER.encode(event)
+
+    def decode(self, topic: str, state: bytes) -> e.Event:
+        """The event, lifted to the present version. Raises UnknownEvent."""
+        if topic in e.LIFTS:
+            return _lifted(topic, state)
+        decoder = _DECODERS.get(topic)
+        if decoder is None:
+            raise UnknownEvent(f"The log holds {topic}, which this version cannot read. Install a newer version.")
+        try:
+            return decoder.decode(state)
+        except msgspec.ValidationError as error:
+            raise UnknownEvent(f"The log holds a {topic} this version cannot read: {error}.") from error
+
+    def stream_of(self, event: e.Event) -> str:
+        """The aggregate an event belongs to."""
+        return _STREAMS[type(event)](event)
+
+
+def _lifted(topic: str, state: bytes) -> e.Event:
+    content: Any = msgspec.msgpack.decode(state)  # builtins of an old shape
+    while topic in e.LIFTS:
+        content = e.LIFTS[topic](content)
+        topic = content["type"]
+    return msgspec.convert(content, _EVENTS[topic])
+
+
+def _of(kind: str, *names: str) -> Callable[[Any], str]:
+    """Stream `kind/…` from fields of the event."""
+    return partial(_named, kind, names)
+
+
+def _named(kind: str, names: tuple[str, ...], event: Any) -> str:  # an event that has the fields
+    return "/".join((kind, *(getattr(event, name) for name in names)))
+
+
+def _document(event: Any) -> str:  # an event with an origin
+    sender, mrid, _ = market_document.identity(event.origin)
+    return f"document/{sender}/{mrid}"
+
+
+_STREAMS: Final[dict[type, Callable[[Any], str]]] = {
+    e.ParticipantAdded: _of("participant", "participant"),
+    e.ParticipantSuspended: _of("participant", "participant"),
+    e.ParticipantResumed: _of("participant", "participant"),
+    e.PointRegistered: _of("point", "point"),
+    e.PointRemoved: _of("point", "point"),
+    e.PointReassigned: _of("point", "point"),
+    e.ResourceRegistered: _of("resource", "resource"),
+    e.ResourceRemoved: _of("resource", "resource"),
+    e.ResourceReassigned: _of("resource", "resource"),
+    e.LimitAnnounced: _of("limit", "dso", "mrid"),
+    e.LimitOrdered: _of("limit", "dso", "mrid"),
+    e.LimitCancelled: _of("limit", "dso", "mrid"),
+    e.ScheduleSubmitted: _of("schedule", "operator", "mrid"),
+    e.ScheduleWithdrawn: _of("schedule", "operator", "mrid"),
+    e.StatusRequested: _document,
+    e.DocumentAnswered: _document,
+    e.DocumentRepeated: _document,
+    e.MessageQuarantined: _document,
+    e.PushAcknowledged: _of("push", "participant", "document"),
+    e.HolderConflictNoted: _of("participant", "participant"),
+    e.AlarmRaised: _of("alarm", "subject"),
+}
