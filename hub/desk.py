@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 
 from documents.values import Identifier
-from hub.errors import Conflict, LogCorrupt, Unavailable
+from hub.errors import Conflict, LogCorrupt, Rejected, Unavailable
 from hub.lanes import Lanes, Outcome, Request
 from hub.ports import Batch, Brain, Clock, Commit, EventStore, IdempotencyKey, InboxEntry, NewEvent, Recorded, Row
 
@@ -240,10 +240,13 @@ class Desk:
     def _fault(self, request: Request, error: Exception) -> None:
         """Set a command aside, or tell its caller when that is impossible or has failed too."""
         command, name = type(request.command).__name__, type(error).__name__
-        log.error("command.failed", cause=request.cause, command=command, error=name, exc_info=error)
         aside = None
         if self._quarantine and not request.is_set_aside:
             aside = self._quarantine(request.command, request.inbox, name)
+        if aside is None and isinstance(error, Rejected):
+            request.fail(error)
+            return
+        log.error("command.failed", cause=request.cause, command=command, error=name, exc_info=error)
         if aside is None:
             request.fail(error)
             return

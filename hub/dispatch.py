@@ -51,7 +51,6 @@ PAGE: Final = 1000
 LARGE: Final = 500
 """Series from which a document is written in a thread, off the loop."""
 WATCH_S: Final = 5.0
-UNRENDERABLE: Final = "E-RENDER"
 
 Alarm = Callable[[str, str], Awaitable[object]]
 """(subject, text) -> told the operator."""
@@ -70,17 +69,14 @@ class Memory(Protocol):
 class Dispatch:
     """See the module's charter."""
 
-    def __init__(
-        self, rows: RowReader, outbox: Outbox, *, head: Letterhead, clock: Clock, memory: Memory, component: str
-    ) -> None:
-        """`component` is the hub's own code, named in the trace of a message that cannot be rendered."""
+    def __init__(self, rows: RowReader, outbox: Outbox, *, head: Letterhead, clock: Clock, memory: Memory) -> None:
         self._rows, self._outbox, self._head = rows, outbox, head
-        self._clock, self._memory, self._component = clock, memory, component
+        self._clock, self._memory = clock, memory
         self._created: dict[Identifier, datetime] = {}
         self._roles: dict[Identifier, str] = {}
 
     async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
-        """Bytes by message id. A message that cannot become a document is FAILED and left out; it never could."""
+        """Bytes by message id. A message that cannot become a document is left out, and so FAILED by the sender."""
         bodies: dict[str, bytes] = {}
         for message in messages:
             try:
@@ -90,9 +86,6 @@ class Dispatch:
             except Exception as error:
                 name = type(error).__name__
                 log.error("message.unrenderable", message=message.message_id, error=name, exc_info=error)
-                await self._outbox.fail(
-                    message.message_id, component=self._component, reason=UNRENDERABLE, now=self._clock.now()
-                )
         return bodies
 
     async def beat(self, every_s: float, wake: Callable[[], None]) -> None:

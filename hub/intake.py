@@ -118,13 +118,12 @@ def read(content: bytes, *, envelope: Envelope, hub: Identifier, national: str =
     Never raises for what a sender wrote: an unreadable document is refused with A94 and the message id as its title
     (R26).
     """
-    digest = hashlib.sha256(content).hexdigest()
     try:
         document = registry.read(content)
     except DocumentError as error:
-        origin = _unreadable(envelope, digest)
+        origin = unreadable_origin(content, envelope)
         return commands.RefuseDocument(origin=origin, reasons=(Reason(ReasonCode.UNREADABLE.value, _cut(str(error))),))
-    origin = origin_of(document, envelope=envelope, digest=digest)
+    origin = origin_of(document, envelope=envelope, digest=hashlib.sha256(content).hexdigest())
     try:
         _check_header(document, envelope, hub)
         return _command(document, origin, national)
@@ -168,12 +167,13 @@ def origin_of(document: Document, *, envelope: Envelope, digest: str) -> Origin:
     )
 
 
-def _unreadable(envelope: Envelope, digest: str) -> Origin:
+def unreadable_origin(content: bytes, envelope: Envelope) -> Origin:
+    """Where a document comes from of which nothing can be read: its title is the transport's message id (R26)."""
     return Origin(
         sender=envelope.sender,
         role=None,
         mrid="",
-        digest=digest,
+        digest=hashlib.sha256(content).hexdigest(),
         title=envelope.message_id,
         business_type=envelope.business_type,
     )
