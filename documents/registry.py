@@ -135,7 +135,9 @@ def _unknown(tag: etree.QName) -> UnknownDocument:
     )
     name, namespace = tag.localname[:_QUOTED], (tag.namespace or "no namespace")[:_QUOTED]
     return UnknownDocument(
-        f"Unknown document: {name} in {namespace}", where="the root element", mend="Known are " + ", ".join(known)
+        f"This is an unknown document: {name} in {namespace}",
+        where="the root element",
+        mend="Known are " + ", ".join(known),
     )
 
 
