@@ -64,7 +64,7 @@ def readable_binaries(binaries: Path, directory: Path) -> Path:
     note = directory / "programs"
     copy = Path(note.read_text()) if note.exists() else None
     if copy is None or not _ours(copy):
-        copy = Path(tempfile.mkdtemp(prefix="tps-postgres-", dir="/var/tmp"))  # noqa: S108 # private until it is complete
+        copy = Path(tempfile.mkdtemp(prefix="tps-postgres-", dir="/var/tmp"))  # private until it is complete
         for part in (top, top.with_name(f"{WHEEL}.libs")):
             if part.exists():
                 shutil.copytree(part, copy / part.name, symlinks=True)

@@ -41,6 +41,7 @@ SURROUNDINGS: Final = (
 WRONG_SETTINGS: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
     asyncpg.ClientConfigurationError,
 )
 

@@ -1,9 +1,9 @@
 """A private PostgreSQL of our own: real binaries, data in a local folder, no set-up, no system service, no open port.
 
-PostgreSQL refuses to run as root, so that root's server runs as `postgres` or `nobody`. Neither can reach a folder inside a
-private home, and no permission of any parent is ever changed for it: the server is given the data folder as an open directory
-(`/proc/self/fd/N`). It listens on a socket in a directory of mode 0700 that belongs to its user, so that only that user and
-root can connect; within it every connection is trusted, as one database role per participant needs no password of its own.
+PostgreSQL refuses to run as root, so that root's server runs as `postgres` or `nobody`. Neither can reach a folder
+inside a private home, and no permission of any parent is ever changed for it: the server is given the data folder as an open
+directory (`/proc/self/fd/N`). It listens on a socket in a directory of mode 0700 that belongs to its user, so that only
+that user and root can connect; within it every connection is trusted.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -50,8 +50,8 @@ NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 class EmbeddedPostgres:
     """A PostgreSQL server in `directory`, owned by this process; its data outlives it.
 
-    It ends with this process, even when that is killed. A server that outlived its owner nevertheless is stopped before a new
-    one starts.
+    It ends with the thread that started it, even when that is killed. A server that outlived its owner nevertheless is
+    stopped before a new one starts.
     """
 
     def __init__(self, directory: Path, *, durable: bool) -> None:
@@ -61,6 +61,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: Path | None = None
         self._lock: int | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def start(self) -> None:
         """Make the cluster on the first start, then run it until it answers.
@@ -124,15 +125,12 @@ class EmbeddedPostgres:
         """The URL of a database that belongs to a role of the same name and no other; both are made when missing."""
         if not (name.isascii() and name.replace("_", "a").isalnum() and name == name.lower()):
             raise SettingsError(f"{name!r} is no name for a database. Use small letters, digits and `_`.")
-        connection = await asyncpg.connect(self.url("postgres"))
-        try:
+        async with self._one_at_a_time, self._superuser() as connection:
             if not await connection.fetchval("select true from pg_roles where rolname = $1", name):
                 await connection.execute(f'create role "{name}" login; grant {READER} to "{name}"')
             if not await connection.fetchval("select true from pg_database where datname = $1", name):
                 await connection.execute(f'create database "{name}" owner "{name}"')
                 await connection.execute(f'revoke connect on database "{name}" from public')
-        finally:
-            await connection.close()
         return self.url(name, user=name)
 
     def _make_cluster(self, binaries: Path, user: pwd.struct_passwd | None) -> None:
@@ -164,7 +162,7 @@ class EmbeddedPostgres:
         if note.exists() and (old := Path(note.read_text())).name.startswith("tps-socket-"):
             shutil.rmtree(old, ignore_errors=True)
         place = Path(tempfile.gettempdir())
-        if len(str(place)) > SOCKET_PATH_LIMIT - 50 or not os.stat(place).st_mode & 0o001:
+        if len(str(place)) > SOCKET_PATH_LIMIT - 50 or not place.stat().st_mode & 0o001:
             place = Path("/tmp")  # noqa: S108 # mkdtemp below makes a private directory in it
         directory = Path(tempfile.mkdtemp(prefix="tps-socket-", dir=place))
         if user:
@@ -185,26 +183,32 @@ class EmbeddedPostgres:
                 stderr=stderr,
                 pass_fds=passed,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 # one system call, loaded before the fork
                 **_as(user),
             )
 
     async def _answers(self) -> None:
         """Wait until the server takes connections, and make the role that rows are read as."""
         assert self._process
-        async with asyncio.timeout(START_TIMEOUT_S):
-            while self._process.poll() is None:
-                with contextlib.suppress(OSError, asyncpg.PostgresError):
-                    connection = await asyncpg.connect(self.url("postgres"))
-                    try:
-                        if not await connection.fetchval("select true from pg_roles where rolname = $1", READER):
-                            await connection.execute(f"create role {READER} nologin")
-                    finally:
-                        await connection.close()
-                    return
-                await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_TIMEOUT_S):
+                while self._process.poll() is None:
+                    with contextlib.suppress(OSError, asyncpg.PostgresError):
+                        async with self._superuser() as connection:
+                            if not await connection.fetchval("select true from pg_roles where rolname = $1", READER):
+                                await connection.execute(f"create role {READER} nologin")
+                        return
+                    await asyncio.sleep(0.02)
         text = (self._directory / "log").read_text(errors="replace")
-        raise Unavailable(f"PostgreSQL has ended at its start: {text[-500:]}")
+        raise Unavailable(f"PostgreSQL does not start: {text[-500:]}")
+
+    @contextlib.asynccontextmanager
+    async def _superuser(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        connection = await asyncpg.connect(self.url("postgres"))
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 def running_url(directory: Path, database: str) -> str | None:
@@ -220,7 +224,7 @@ def _url(socket: Path, database: str, user: str) -> str:
 
 
 def _server_user(data: Path) -> pwd.struct_passwd | None:
-    """Who the server runs as when we are root: the owner of the data, else `postgres`, else `nobody`. None: as ourselves."""
+    """Who root's server runs as: the owner of the data, else `postgres`, else `nobody`. None: as ourselves."""
     if os.geteuid() != 0:
         return None
     if data.exists():
@@ -265,7 +269,7 @@ def _lock(directory: Path) -> int:
 
 
 async def _end_orphan(data: Path) -> None:
-    """Stop a server of this folder whose owner is gone (we hold the owner's lock). Other processes are never touched."""
+    """Stop a server of this folder whose owner is gone (we hold its lock). Other processes are never touched."""
     try:
         pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
@@ -297,7 +301,7 @@ async def _ended(gone: Callable[[], bool]) -> bool:
     """Wait until `gone`; False when the time to stop is over."""
     try:
         async with asyncio.timeout(STOP_TIMEOUT_S):
-            while not gone():
+            while not gone():  # noqa: ASYNC110 # nobody tells us when a process that is not our child ends
                 await asyncio.sleep(0.01)
     except TimeoutError:
         return False

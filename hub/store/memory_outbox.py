@@ -86,7 +86,7 @@ class MemoryOutbox:
         self._gathered: dict[tuple[str, Identifier], int] = {}
 
     async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
-        """Lease what is due: urgent first, oldest first, never ahead of an unsent message of the same document (R28)."""
+        """Lease what is due: urgent first, oldest first, never ahead of an unsent one of the same document (R28)."""
         first: dict[tuple[str, str], Outgoing] = {}
         unsent = [outgoing for outgoing in self._queue.values() if outgoing.due is not None]
         for outgoing in unsent:

@@ -29,7 +29,7 @@ class PostgresOutbox:
         self._turn = asyncio.Lock()
 
     async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
-        """Lease what is due: urgent first, oldest first, never ahead of an unsent message of the same document (R28)."""
+        """Lease what is due: urgent first, oldest first, never ahead of an unsent one of the same document (R28)."""
         async with self._turn:
             records = await self._database.fetch("claim", now, now + timedelta(seconds=lease_s), limit)
         return [_message(record) for record in records]

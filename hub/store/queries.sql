@@ -27,7 +27,8 @@ where (sender, message_id) in (select * from unnest($1::text[], $2::text[]))
 
 -- name: replay
 -- sender, message id, now: the acknowledgements of a message go out once more
-update out_message set due = $3, lease_until = null, state = 'ACCEPTED', expires = greatest(expires, $3 + interval '24 hours')
+update out_message set due = $3::timestamptz, lease_until = null, state = 'ACCEPTED',
+    expires = greatest(expires, $3::timestamptz + interval '24 hours')
 where related = $2 and receiver = $1
 
 -- name: feed_items
@@ -110,13 +111,14 @@ where not exists (select from trace where message_id = $1 and component = $3 and
 -- name: enqueue_failure
 -- message id, receiver, business type, now, related, related digest, reason; one for (receiver, related), due again on a repeat
 with again as (
-    update out_message set due = $4, lease_until = null, state = 'ACCEPTED', expires = $4 + interval '24 hours'
+    update out_message set due = $4::timestamptz, lease_until = null, state = 'ACCEPTED',
+        expires = $4::timestamptz + interval '24 hours'
     where related = $5 and receiver = $2 and internal_type = 'FAILURE_ACKNOWLEDGEMENT'
     returning message_id
 )
 insert into out_message (message_id, internal_type, receiver, business_type, document, urgent, accepted, expires, due,
     related, related_digest, reason)
-select $1::text, 'FAILURE_ACKNOWLEDGEMENT', $2::text, $3::text, '', true, $4::timestamptz, $4 + interval '24 hours', $4,
+select $1::text, 'FAILURE_ACKNOWLEDGEMENT', $2::text, $3::text, '', true, $4::timestamptz, $4::timestamptz + interval '24 hours', $4::timestamptz,
     $5::text, $6::text, $7::text
 where not exists (select from again)
 

@@ -1,0 +1,497 @@
+"""What every outbox promises (hub.ports.Outbox, R12, R27-R31), with the acknowledgements that a commit queues."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import pytest
+
+from documents.values import Identifier
+from hub.mades.message import InternalType
+from hub.ports import (
+    Batch,
+    FeedSlice,
+    InboxEntry,
+    MessageState,
+    MessageStatus,
+    NewEvent,
+    OutgoingMessage,
+    ReceivedAcknowledgement,
+    Row,
+    Sending,
+)
+from tests.fixtures_store import COMPONENT, Doors, Store
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+ALPHA, BRAVO = Identifier("A01:ALPHA"), Identifier("A01:BRAVO")
+BODY = b"<document/>"
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def leaving(  # noqa: PLR0917 # the fields that differ from test to test
+    document: str,
+    audience: Identifier = ALPHA,
+    urgent: bool = False,  # same
+    expires: datetime | None = None,
+    business_type: str = "TPS-FORESEEN",
+    view: str = "limits",
+) -> Row:
+    sending = Sending(business_type=business_type, document=document, expires=expires or later(3600), urgent=urgent)
+    return Row(view=view, audience=audience, key=document, payload={"of": document}, send=sending)
+
+
+def quiet(key: str, audience: Identifier = ALPHA) -> Row:
+    """A row that leaves with the beat only."""
+    return Row(view="assets", audience=audience, key=key, payload={"of": key})
+
+
+def taken_in(message_id: str, sender: str = ALPHA) -> InboxEntry:
+    return InboxEntry(
+        sender=sender,
+        message_id=message_id,
+        business_type="TPS-ASSETS",
+        document="d",
+        digest="ab" * 32,
+        received=NOW,
+        expires=later(60),
+    )
+
+
+async def keep(store: Store, *rows: Row, inbox: Sequence[InboxEntry] = (), at: datetime = NOW) -> None:
+    head = await store.log.head()
+    happened = NewEvent(stream="rows", version=head + 1, topic="Happened.v1", state=b"", cause="test")
+    numbered = tuple((head + 1, row) for row in rows)
+    await store.commit.commit(Batch(after=head, at=at, events=(happened,), rows=numbered, inbox=tuple(inbox)))
+
+
+async def claim(
+    store: Store, *, now: datetime = NOW, limit: int = 100, lease_s: float = 30
+) -> Sequence[OutgoingMessage]:
+    return await store.outbox.claim(limit=limit, now=now, lease_s=lease_s)
+
+
+async def publish(store: Store, *, now: datetime = NOW) -> Sequence[OutgoingMessage]:
+    """As dispatch does: claim, render, publish, confirm."""
+    messages = await claim(store, now=now)
+    await store.outbox.rendered({message.message_id: BODY for message in messages})
+    await store.outbox.transported([message.message_id for message in messages], now=now)
+    return messages
+
+
+def acknowledgement(  # noqa: PLR0917 # the fields that differ from test to test
+    related: str,
+    internal_type: InternalType = InternalType.DELIVERY,
+    sender: str = ALPHA,
+    event_time: datetime = NOW,
+    digest: str | None = None,
+    reason: str | None = None,
+) -> ReceivedAcknowledgement:
+    return ReceivedAcknowledgement(
+        related=related,
+        internal_type=internal_type,
+        sender=sender,
+        event_time=event_time,
+        digest=digest,
+        reason=reason,
+    )
+
+
+async def status(store: Store, document: str = "d1") -> MessageStatus:
+    (found,) = await store.outbox.status(document)
+    return found
+
+
+def story(found: MessageStatus) -> list[tuple[str, str]]:
+    return [(step.component, step.state) for step in found.trace]
+
+
+# Claiming
+
+
+async def test_a_row_that_leaves_is_a_message_made_of_its_slice_of_the_feed(store: Store) -> None:
+    await keep(store, Row(view="limits", audience=ALPHA, key="silent", payload={}))
+    await keep(store, leaving("d1", urgent=True))
+
+    (message,) = await claim(store)
+
+    assert (message.receiver, message.document, message.business_type) == (ALPHA, "d1", "TPS-FORESEEN")
+    assert (message.internal_type, message.urgent) == ("STANDARD_MESSAGE", True)
+    assert (message.accepted, message.expires) == (NOW, later(3600))
+    assert message.source == FeedSlice("limits", ALPHA, 1, 2)
+    assert (message.body, message.attempts) == (None, 1)
+    assert len(message.message_id) == 32
+
+
+async def test_r28_urgent_messages_go_first_then_the_oldest(store: Store) -> None:
+    await keep(store, leaving("bulk 1"), leaving("bulk 2"))
+    await keep(store, leaving("urgent 1", urgent=True), leaving("urgent 2", urgent=True))
+
+    claimed = [message.document for message in await claim(store)]
+
+    assert claimed == ["urgent 1", "urgent 2", "bulk 1", "bulk 2"]
+
+
+async def test_a_claim_takes_at_most_its_limit(store: Store) -> None:
+    await keep(store, *(leaving(f"d{number}") for number in range(5)))
+
+    assert [message.document for message in await claim(store, limit=2)] == ["d0", "d1"]
+    assert [message.document for message in await claim(store, limit=9)] == ["d2", "d3", "d4"]
+
+
+async def test_a_claimed_message_is_in_one_hand_until_its_lease_ends(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (first,) = await claim(store, lease_s=30)
+
+    assert await claim(store, now=later(29)) == []
+    (again,) = await claim(store, now=later(30))
+    assert (again.message_id, again.attempts) == (first.message_id, 2)
+
+
+async def test_two_senders_never_hold_the_same_message(doors: Doors) -> None:
+    one, two = await doors(), await doors()
+    await keep(one, *(leaving(f"d{number}") for number in range(40)))
+
+    held = await asyncio.gather(*(claim(door, limit=7) for door in (one, two, one, two, one, two, one, two)))
+
+    documents = [message.document for messages in held for message in messages]
+    assert sorted(documents) == sorted(f"d{number}" for number in range(40))
+
+
+async def test_r28_a_message_never_leaves_ahead_of_an_earlier_one_of_its_document(store: Store) -> None:
+    await keep(store, leaving("d1"), leaving("d1", urgent=True), leaving("d2"))
+    first, other = await claim(store)
+    assert (first.urgent, first.document, other.document) == (False, "d1", "d2")
+
+    await store.outbox.retry([first.message_id], at=later(5), reason="E-UNROUTABLE")
+    assert await claim(store, now=later(4)) == []
+
+    (again,) = await claim(store, now=later(5))
+    assert again.message_id == first.message_id
+    await store.outbox.transported([first.message_id], now=later(5))
+    (second,) = await claim(store, now=later(5))
+    assert (second.document, second.urgent) == ("d1", True)
+
+
+async def test_the_same_document_to_another_receiver_does_not_wait(store: Store) -> None:
+    await keep(store, leaving("d1"), leaving("d1", audience=BRAVO))
+
+    assert [message.receiver for message in await claim(store)] == [ALPHA, BRAVO]
+
+
+async def test_the_first_rendering_stays_for_every_retry(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+    await store.outbox.rendered({message.message_id: b"first"})
+    await store.outbox.rendered({message.message_id: b"second", "unknown": b"?"})
+    await store.outbox.retry([message.message_id], at=NOW, reason="E-BROKER-DOWN")
+
+    (again,) = await claim(store)
+    assert again.body == b"first"
+
+
+# Transport
+
+
+async def test_a_confirmed_message_is_not_sent_again_and_its_trace_says_so(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    await publish(store, now=later(1))
+
+    assert await claim(store, now=later(9999)) == []
+    found = await status(store)
+    assert found.state is MessageState.ACCEPTED
+    assert story(found) == [(COMPONENT, "ACCEPTED"), (COMPONENT, "TRANSPORTED")]
+    assert [step.at for step in found.trace] == [NOW, later(1)]
+
+
+async def test_a_failed_message_is_not_sent_again_and_says_why(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+
+    await store.outbox.fail(message.message_id, component="broker", reason="E-BROKER-REFUSED", now=later(1))
+
+    found = await status(store)
+    assert (found.state, found.reason) == (MessageState.FAILED, "E-BROKER-REFUSED")
+    assert (found.trace[-1].component, found.trace[-1].details) == ("broker", "E-BROKER-REFUSED")
+    assert await claim(store, now=later(60)) == []
+
+
+async def test_a_received_message_cannot_fail_any_more(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await publish(store)
+    await store.outbox.acknowledge([acknowledgement(message.message_id, InternalType.RECEIVE)], now=NOW)
+
+    await store.outbox.fail(message.message_id, component=COMPONENT, reason="E-EXPIRED", now=later(1))
+
+    assert (await status(store)).state is MessageState.RECEIVED
+
+
+# Acknowledgements that arrive (R29)
+
+
+async def test_r29_acknowledgements_lead_from_accepted_over_delivered_to_received(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await publish(store)
+    digest = sha256(BODY).hexdigest()
+
+    delivery = acknowledgement(message.message_id, event_time=later(1), digest=digest)
+    assert await store.outbox.acknowledge([delivery], now=later(2)) == ["d1"]
+    assert (await status(store)).state is MessageState.DELIVERED
+
+    receive = acknowledgement(message.message_id, InternalType.RECEIVE, event_time=later(3), digest=digest)
+    assert await store.outbox.acknowledge([receive], now=later(4)) == ["d1"]
+    found = await status(store)
+    assert found.state is MessageState.RECEIVED
+    assert story(found)[2:] == [(ALPHA, "DELIVERED"), (ALPHA, "RECEIVED")]
+    assert [step.at for step in found.trace][2:] == [later(1), later(3)]
+
+
+async def test_r29_both_acknowledgements_may_come_at_once_twice_and_in_the_wrong_order(store: Store) -> None:
+    await keep(store, leaving("d1"), leaving("d2"))
+    first, second = await publish(store)
+    delivery, receive = (
+        acknowledgement(first.message_id, kind) for kind in (InternalType.DELIVERY, InternalType.RECEIVE)
+    )
+
+    changed = await store.outbox.acknowledge([receive, delivery, acknowledgement(second.message_id)], now=NOW)
+    again = await store.outbox.acknowledge([delivery, receive], now=NOW)
+
+    assert (changed, again) == (["d1", "d2"], [])
+    found = await status(store)
+    assert found.state is MessageState.RECEIVED
+    assert story(found)[2:] == [(ALPHA, "RECEIVED"), (ALPHA, "DELIVERED")]
+
+
+async def test_an_acknowledgement_before_the_confirm_of_the_broker_ends_the_sending(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+    await store.outbox.acknowledge([acknowledgement(message.message_id)], now=NOW)
+    await store.outbox.transported([message.message_id], now=NOW)
+
+    assert (await status(store)).state is MessageState.DELIVERED
+    assert await claim(store, now=later(999)) == []
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        acknowledgement("?", InternalType.RECEIVE, sender=BRAVO),
+        acknowledgement("?", InternalType.RECEIVE, digest="00" * 32),
+    ],
+    ids=["not from the receiver", "about other bytes"],
+)
+async def test_an_acknowledgement_that_is_not_genuine_changes_nothing(
+    store: Store, forged: ReceivedAcknowledgement
+) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await publish(store)
+    before = await status(store)
+    received = acknowledgement(message.message_id, InternalType.RECEIVE, sender=forged.sender, digest=forged.digest)
+
+    assert await store.outbox.acknowledge([received], now=NOW) == []
+    assert await status(store) == before
+
+
+async def test_an_acknowledgement_of_an_unknown_message_is_ignored(store: Store) -> None:
+    assert await store.outbox.acknowledge([acknowledgement("unknown")], now=NOW) == []
+
+
+async def test_a_failure_acknowledgement_says_why(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await publish(store)
+
+    failure = acknowledgement(message.message_id, InternalType.FAILURE, reason="E-DIGEST")
+    assert await store.outbox.acknowledge([failure], now=NOW) == ["d1"]
+
+    found = await status(store)
+    assert (found.state, found.reason) == (MessageState.FAILED, "E-DIGEST")
+
+
+async def test_a_message_given_up_at_its_expiry_is_received_when_its_receiver_had_it_in_time(store: Store) -> None:
+    await keep(store, leaving("d1", expires=later(100)))
+    (message,) = await publish(store)
+    assert await store.outbox.expire(now=later(161)) == ["d1"]
+
+    late = acknowledgement(message.message_id, InternalType.RECEIVE, event_time=later(99))
+    assert await store.outbox.acknowledge([late], now=later(200)) == ["d1"]
+
+    found = await status(store)
+    assert (found.state, found.reason) == (MessageState.RECEIVED, None)
+
+
+# Acknowledgements that we owe (R29)
+
+
+async def test_r29_taking_a_message_in_queues_both_acknowledgements_in_the_same_commit(store: Store) -> None:
+    await keep(store, inbox=[taken_in("m1")])
+
+    delivery, receive = await claim(store)
+
+    assert (delivery.internal_type, receive.internal_type) == (InternalType.DELIVERY, InternalType.RECEIVE)
+    for message in (delivery, receive):
+        assert (message.receiver, message.related, message.related_digest) == (ALPHA, "m1", "ab" * 32)
+        assert (message.urgent, message.source, message.business_type) == (True, None, "TPS-ASSETS")
+        assert message.expires == later(24 * 3600)
+
+
+async def test_an_acknowledgement_ends_when_it_is_transported(store: Store) -> None:
+    await keep(store, inbox=[taken_in("m1")])
+    await publish(store)
+
+    assert await claim(store, now=later(999)) == []
+    assert await store.outbox.reopen() == 0
+    assert await store.outbox.expire(now=later(10**7)) == []
+
+
+async def test_a_repeated_message_gets_its_stored_acknowledgements_again(store: Store) -> None:
+    await keep(store, inbox=[taken_in("m1"), taken_in("m1", sender=BRAVO), taken_in("m2")])
+    first = await publish(store)
+
+    await store.commit.replay_acknowledgements(ALPHA, "m1", now=later(10**6))
+
+    again = await claim(store, now=later(10**6))
+    mine = [message.message_id for message in first if (message.related, message.receiver) == ("m1", ALPHA)]
+    assert [message.message_id for message in again] == mine
+    assert all(message.expires > later(10**6) for message in again)
+
+
+async def test_a_refused_message_gets_one_failure_acknowledgement_however_often_it_comes(store: Store) -> None:
+    async def refuse(now: datetime) -> None:
+        await store.outbox.enqueue_failure(
+            receiver=ALPHA, related="m1", business_type="TPS-ASSETS", digest="cd" * 32, reason="E-DIGEST", now=now
+        )
+
+    await refuse(NOW)
+    await refuse(NOW)
+    (failure,) = await publish(store)
+    assert (failure.internal_type, failure.receiver, failure.related) == (InternalType.FAILURE, ALPHA, "m1")
+    assert (failure.reason, failure.related_digest, failure.urgent) == ("E-DIGEST", "cd" * 32, True)
+    assert await claim(store) == []
+
+    await refuse(later(60))
+    assert [message.message_id for message in await claim(store, now=later(60))] == [failure.message_id]
+    assert await store.commit.known([(ALPHA, "m1")]) == frozenset()
+
+
+# A volatile broker (R31), expiry, overdue messages (R27)
+
+
+async def test_r31_what_has_not_ended_is_due_again_after_the_broker_forgot(store: Store) -> None:
+    await keep(store, *(leaving(f"d{number}") for number in range(5)))
+    sent = {message.document: message.message_id for message in await publish(store)}
+    kinds = {"d1": InternalType.DELIVERY, "d2": InternalType.RECEIVE, "d3": InternalType.FAILURE}
+    await store.outbox.acknowledge([acknowledgement(sent[name], kind) for name, kind in kinds.items()], now=NOW)
+
+    assert await store.outbox.reopen() == 3
+
+    again = await claim(store)
+    assert [(message.document, message.body) for message in again] == [("d0", BODY), ("d1", BODY), ("d4", BODY)]
+
+
+async def test_r31_a_confirm_from_before_the_broker_forgot_does_not_count(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+    await store.outbox.reopen()
+    await store.outbox.transported([message.message_id], now=NOW)
+
+    assert len(await claim(store)) == 1
+
+
+async def test_what_has_passed_its_expiry_undelivered_has_failed(store: Store) -> None:
+    await keep(store, leaving("short", expires=later(100)), leaving("long", expires=later(1000)))
+    await keep(store, leaving("delivered", expires=later(100)))
+    messages = {message.document: message.message_id for message in await publish(store)}
+    await store.outbox.acknowledge([acknowledgement(messages["delivered"])], now=NOW)
+
+    assert await store.outbox.expire(now=later(159), grace_s=60) == []
+    assert await store.outbox.expire(now=later(161), grace_s=60) == ["short"]
+
+    found = await status(store, "short")
+    assert (found.state, found.reason) == (MessageState.FAILED, "E-EXPIRED")
+    assert (await status(store, "delivered")).state is MessageState.DELIVERED
+    assert (await status(store, "long")).state is MessageState.ACCEPTED
+
+
+async def test_an_expired_message_no_longer_holds_back_a_later_one_of_its_document(store: Store) -> None:
+    await keep(store, leaving("d1", expires=later(10)), leaving("d1"))
+    await store.outbox.expire(now=later(100))
+
+    (message,) = await claim(store, now=later(100))
+    assert message.expires == later(3600)
+
+
+async def test_r27_undelivered_messages_of_a_type_are_overdue_after_a_while(store: Store) -> None:
+    await keep(store, leaving("old", business_type="TPS-UNFORESEEN"), leaving("other type"))
+    await keep(store, leaving("delivered", business_type="TPS-UNFORESEEN"))
+    await keep(store, leaving("young", business_type="TPS-UNFORESEEN"), at=later(30))
+    sent = {message.document: message.message_id for message in await publish(store, now=later(30))}
+    await store.outbox.acknowledge([acknowledgement(sent["delivered"])], now=later(30))
+
+    overdue = await store.outbox.overdue(business_type="TPS-UNFORESEEN", since=later(1))
+
+    assert [message.document for message in overdue] == ["old"]
+
+
+# The beat (R12)
+
+
+async def gather(store: Store, *, now: datetime = NOW) -> int:
+    return await store.outbox.gather("assets", business_type="TPS-ASSETS", now=now, ttl_s=600)
+
+
+async def test_r12_a_beat_sends_each_audience_one_message_of_everything_new(store: Store) -> None:
+    await keep(store, quiet("a1"), quiet("a2"), quiet("b1", audience=BRAVO), leaving("other view", audience=BRAVO))
+    await publish(store)
+
+    assert await gather(store, now=later(2)) == 2
+
+    one, two = await claim(store, now=later(2))
+    assert (one.source, two.source) == (FeedSlice("assets", ALPHA, 0, 2), FeedSlice("assets", BRAVO, 0, 1))
+    assert (one.receiver, one.business_type, one.urgent) == (ALPHA, "TPS-ASSETS", False)
+    assert (one.accepted, one.expires) == (later(2), later(602))
+    assert one.document != two.document
+    assert story(await status(store, one.document)) == [(COMPONENT, "ACCEPTED")]
+
+
+async def test_r12_a_quiet_beat_sends_nothing_and_the_next_one_only_what_came_since(store: Store) -> None:
+    await keep(store, quiet("a1"))
+    await gather(store)
+    assert await gather(store) == 0
+
+    await keep(store, quiet("a2"), quiet("a1"))
+    assert await gather(store) == 1
+
+    sources = [message.source for message in await claim(store)]
+    assert sources == [FeedSlice("assets", ALPHA, 0, 1), FeedSlice("assets", ALPHA, 1, 3)]
+
+
+async def test_r12_two_beats_at_once_send_everything_once(doors: Doors) -> None:
+    one, two = await doors(), await doors()
+    await keep(one, quiet("a1"), quiet("b1", audience=BRAVO))
+
+    assert sum(await asyncio.gather(gather(one), gather(two), gather(one), gather(two))) == 2
+
+
+# Status
+
+
+async def test_a_document_sent_twice_has_two_stories_the_newest_last(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    await keep(store, leaving("d1"), at=later(5))
+
+    found = await store.outbox.status("d1")
+
+    assert [step.at for entry in found for step in entry.trace] == [NOW, later(5)]
+    assert await store.outbox.status("unknown") == []
+
+
+async def test_a_retry_is_told_with_its_reason(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+    await store.outbox.retry([message.message_id], at=later(2), reason="E-UNROUTABLE")
+
+    step = (await status(store)).trace[-1]
+    assert (step.state, step.details, step.component) == ("RETRY", "E-UNROUTABLE", COMPONENT)
