@@ -280,6 +280,28 @@ async def serve(settings: HubSettings) -> None:
 
 
 @asynccontextmanager
+async def operating(settings: HubSettings) -> AsyncIterator[tuple[Desk, PostgresStore]]:
+    """A desk of one's own on the hub's log, for a command of the operator; a running hub follows what it commits.
+
+    Raises:
+        SettingsError: the database refuses us or is not ours.
+        Unavailable: the database does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(database(settings))
+        await migrate(url)
+        store = await stack.enter_async_context(await open_store(settings, url))
+        desk = Desk(brain_of(settings.hub), store.log, store.commit, clock=SystemClock(), bells=Bells())
+        await desk.start()
+        work = asyncio.create_task(desk.run(), name="desk")
+        try:
+            yield desk, store
+        finally:
+            desk.stop()
+            await work
+
+
+@asynccontextmanager
 async def database(settings: HubSettings) -> AsyncIterator[str]:
     """The URL of the hub's database; the embedded server runs for as long as the block lasts."""
     url = settings.database.url.reveal()

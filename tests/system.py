@@ -1,4 +1,4 @@
-"""The whole system in one process, for acceptance and property tests: a hub and its participants on a network in memory.
+"""The whole system in one process, for acceptance and property tests: a hub and its participants in memory.
 
     async with System.running() as system:
         north = await system.join("5790000000005", Role.DSO)
@@ -6,7 +6,8 @@
         await system.beat()                         # pushes of assets and schedules leave (R12)
         north.received                              # every document that arrived, oldest first
 
-A `Member` is a bare participant: an endpoint with a store of its own, no gateway. Time stands still unless a test moves it.
+A `Member` is a bare participant: an endpoint with a store of its own, no gateway. Time stands still unless a test
+moves it.
 """
 
 import asyncio
@@ -193,7 +194,7 @@ class System:
         """Let everybody work until something is so."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not is_so():
+                while not is_so():  # noqa: ASYNC110 # what is waited for is a state of many parts
                     await asyncio.sleep(0)
         except TimeoutError:
             raise AssertionError(f"Waited in vain for {what}.") from None

@@ -1,0 +1,69 @@
+"""What the operator's commands share: one decision on the hub's log, whether a hub is running or not (R1, R6)."""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from documents import identifiers
+from documents.errors import IdentifierError
+from documents.values import Identifier
+from hub.commands import Command
+from hub.errors import Rejected
+from hub.settings import HubSettings, Sources
+
+if TYPE_CHECKING:
+    from hub.desk import Desk
+    from hub.store.postgres import PostgresStore
+
+T = TypeVar("T")
+
+
+def decide(sources: Sources, command: Callable[[HubSettings], Command]) -> bool:
+    """Commit one command of the operator; False when everything was so already. Ends with 1 when it cannot be done."""
+
+    async def submit(desk: "Desk", _: "PostgresStore", settings: HubSettings) -> bool:
+        outcome = await desk.submit(command(settings), cause=f"cli/{operator()}")
+        return bool(outcome.events)
+
+    return with_log(sources, submit)
+
+
+def with_log(sources: Sources, work: Callable[["Desk", "PostgresStore", HubSettings], Awaitable[T]]) -> T:
+    """Do something with a desk on the hub's log. Raises SettingsError, Unavailable; ends with 1 when refused."""
+    from hub import app, logs  # noqa: PLC0415 - `--help` need not load a database's client
+
+    settings = sources.load(HubSettings)
+    logs.configure("warning", settings.log.format)
+
+    async def run() -> T:
+        async with app.operating(settings) as (desk, store):
+            return await work(desk, store, settings)
+
+    try:
+        return asyncio.run(run())
+    except Rejected as error:
+        raise click.ClickException(error.text) from None
+
+
+def party(text: str, settings: HubSettings) -> Identifier:
+    """A participant's id as people write it. Ends with 2 when it is none."""
+    try:
+        return identifiers.party(text, national=settings.hub.national_scheme)
+    except IdentifierError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def resource(text: str, settings: HubSettings) -> Identifier:
+    """The id of an asset or point as people write it. Ends with 2 when it is none."""
+    try:
+        return identifiers.parse_identifier(text, national=settings.hub.national_scheme)
+    except IdentifierError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def operator() -> str:
+    """Who types: the name the log keeps with the decision."""
+    return getpass.getuser()
