@@ -1,9 +1,9 @@
 """A private PostgreSQL of our own: real binaries, data in a local folder, no set-up, no system service, no open port.
 
 PostgreSQL refuses to run as root, so that root's server runs as `postgres` or `nobody`. Neither can reach a folder
-inside a private home, and no permission of any parent is ever changed for it: the server is given the data folder as an open
-directory (`/proc/self/fd/N`). It listens on a socket in a directory of mode 0700 that belongs to its user, so that only
-that user and root can connect; within it every connection is trusted.
+inside a private home, and no permission of any parent is ever changed for it: the server is given the data folder as an
+open directory (`/proc/self/fd/N`). It listens on a socket in a directory of mode 0700 that belongs to its user, so that
+only that user and root can connect; within it every connection is trusted.
 """
 
 import asyncio
