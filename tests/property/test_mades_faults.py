@@ -1,0 +1,140 @@
+"""Under any mix of lost, late, doubled and reordered messages, kills and restarts nothing is lost or happens twice.
+
+Two gateways and a hub that relays between them run on stores in memory, in virtual time. Hypothesis chooses the faults,
+and what happens when; then the faults end and everything must come to its end.
+"""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.clock import ManualClock
+from hub.mades.endpoint import Incoming
+from hub.mades.memory import Faults, MemoryNetwork
+from hub.mades.message import BusinessType
+from hub.ports import MessageState, Row
+from tests.mades_components import ALPHA, HUB, NORTH, PARTIES, Component, outgoing_row, pass_time
+
+RELAYED = {BusinessType.UNFORESEEN: ALPHA, BusinessType.SCHEDULES: NORTH}
+RANK = {MessageState.ACCEPTED: 0, MessageState.DELIVERED: 1, MessageState.RECEIVED: 2}
+ODDS = st.sampled_from([0.0, 0.1, 0.4])
+ACTIONS = st.sampled_from(["limit", "plan", "points", "kill", "outage", "restart", "wait"])
+STEPS = st.lists(st.tuples(ACTIONS, st.sampled_from([HUB, NORTH, ALPHA]), st.integers(0, 30)), min_size=4, max_size=24)
+"""What happens, to whom, and how many turns the tasks take afterwards."""
+
+MOST_KILLS = 8
+"""Of one component: each may hand back the same message, and the broker buries it after ten times."""
+
+
+class Market:
+    """One DSO, one AGR, and a hub that passes limits down and schedules back."""
+
+    def __init__(self, seed: int, faults: Faults, *, volatile: bool) -> None:
+        self.clock = ManualClock()
+        self.network = MemoryNetwork(self.clock, seed=seed, faults=faults, volatile=volatile)
+        self.network.provision(PARTIES, hub=HUB)
+        self.components = {
+            HUB: Component(HUB, self.clock, relay=self.relay),
+            NORTH: Component(NORTH, self.clock),
+            ALPHA: Component(ALPHA, self.clock),
+        }
+        self.sent: list[tuple[str, str]] = []
+        self.states: dict[tuple[str, str], MessageState] = {}
+        self.kills: Counter[str] = Counter()
+
+    def relay(self, incoming: Incoming) -> tuple[Row, ...]:
+        kind, document = BusinessType(incoming.message.business_type), incoming.message.content.decode()
+        if kind not in RELAYED:
+            return ()
+        self.sent.append((HUB, f"{document}-copy"))
+        return (outgoing_row(RELAYED[kind], f"{document}-copy", kind, incoming.message.expires),)
+
+    async def start(self, code: str) -> None:
+        await self.components[code].stop()
+        self.components[code].start(self.network.attach(code))
+
+    async def submit(self, sender: str, kind: BusinessType) -> None:
+        document = f"{kind}-{len(self.sent)}"
+        self.sent.append((sender, document))
+        await self.components[sender].submit(HUB, document, kind)
+
+    async def act(self, action: str, code: str, turns: int) -> None:
+        if action in {"kill", "outage"}:
+            self.kills[code] += 1
+            action = action if self.kills[code] <= MOST_KILLS else "wait"
+        match action:
+            case "limit":
+                await self.submit(NORTH, BusinessType.UNFORESEEN)
+            case "points":
+                await self.submit(NORTH, BusinessType.POINTS)
+            case "plan":
+                await self.submit(ALPHA, BusinessType.SCHEDULES)
+            case "kill":
+                await self.start(code)
+            case "outage":
+                await self.components[code].stop()
+                self.network.restart()
+                await pass_time(self.clock, 1, turns=turns)
+                await self.start(code)
+            case "restart":
+                self.network.restart()
+            case _:
+                await pass_time(self.clock, 2, turns=10)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await self.look()
+
+    async def look(self) -> None:
+        """No state ever goes back."""
+        for sender, document in self.sent:
+            for status in await self.components[sender].store.outbox.status(document):
+                before = self.states.get((sender, document), MessageState.ACCEPTED)
+                assert RANK[status.state] >= RANK[before], f"{document} went from {before} to {status.state}"
+                self.states[sender, document] = status.state
+
+    def ended(self) -> bool:
+        return all(self.states.get(key) is MessageState.RECEIVED for key in self.sent)
+
+
+async def scenario(seed: int, faults: Faults, steps: list[tuple[str, str, int]], *, volatile: bool) -> None:
+    market = Market(seed, faults, volatile=volatile)
+    for code in market.components:
+        await market.start(code)
+    for step in steps:
+        await market.act(*step)
+    await pass_time(market.clock, 5)
+
+    market.network.faults = Faults()
+    for _ in range(60):
+        await pass_time(market.clock, 2, turns=15)
+        await market.look()
+        if market.ended():
+            break
+    for component in market.components.values():
+        await component.stop()
+
+    assert market.ended(), {key: state for key, state in market.states.items() if state is not MessageState.RECEIVED}
+    effects = {code: Counter(component.effects) for code, component in market.components.items()}
+    assert all(number == 1 for counts in effects.values() for number in counts.values())
+    relayed = [document for sender, document in market.sent if sender == HUB]
+    submitted = [document for sender, document in market.sent if sender != HUB]
+    assert set(effects[HUB]) == set(submitted)
+    assert set(effects[NORTH]) | set(effects[ALPHA]) == set(relayed)
+    assert len(relayed) == len([document for document in submitted if not document.startswith(BusinessType.POINTS)])
+    assert market.network.dead == []
+
+
+@pytest.mark.parametrize("volatile", [False, True], ids=["durable", "volatile"])
+@settings(max_examples=100)
+@given(
+    seed=st.integers(0, 10_000),
+    faults=st.builds(Faults, drop=ODDS, lose_confirm=ODDS, duplicate=ODDS, reorder=ODDS, delay=ODDS),
+    steps=STEPS,
+)
+def test_r29_r31_whatever_the_network_does_every_message_ends_received_with_one_effect(
+    volatile: bool, seed: int, faults: Faults, steps: list[tuple[str, str, int]]
+) -> None:
+    asyncio.run(scenario(seed, faults, steps, volatile=volatile))
