@@ -6,7 +6,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
@@ -155,10 +155,6 @@ class Hub:
         """What a component is in the exchange; None for one that is no participant."""
         return self._parties.get(code)
 
-    def health(self) -> Health:
-        """Readiness and measures of this hub."""
-        return Health(trouble=self._trouble, measures=self._measures)
-
     async def _read(self, content: bytes, envelope: intake.Envelope) -> Command:
         """The command in a message; a document that makes the reader itself fail is set aside (R30)."""
         read = partial(intake.read, content, envelope=envelope, hub=self.id, national=self._market.national_scheme)
@@ -201,12 +197,14 @@ class Hub:
     def _committed(self) -> None:
         self.endpoint.wake()
 
-    def _trouble(self) -> str | None:
+    def trouble(self) -> str | None:
+        """Why this hub takes no work at the moment; None when it does."""
         if not self._is_ready:
             return "stopping" if self._stopping.is_set() else "starting"
         return self.endpoint.status().trouble
 
-    def _measures(self) -> Iterator[Measure]:
+    def measures(self) -> Iterator[Measure]:
+        """What this hub has done and what waits; no participant is named (NF3)."""
         status = self.endpoint.status()
         yield Measure("log_position", "Events in the log.", self.desk.position)
         yield Measure("commits_total", "Batches committed.", self.desk.commits, counts=True)
@@ -256,6 +254,35 @@ def quarantine(command: Any, message: InboxEntry | None, error: str) -> Quaranti
     return Quarantine(origin=origin, message_id=message.message_id if message else "", error=error)
 
 
+class _Process:
+    """The hub before and while it runs, so that signals and probes are answered from the first moment."""
+
+    def __init__(self) -> None:
+        self.hub: Hub | None = None
+        self.has_lost_database = False
+        self._main = asyncio.current_task()
+
+    def stop(self) -> None:
+        """End in good order, or give up waiting to begin."""
+        if self.hub:
+            self.hub.stop()
+        elif self._main:
+            self._main.cancel()
+
+    def lose_database(self) -> None:
+        """The session that made this the one hub is gone: another may take over at any moment."""
+        self.has_lost_database = True
+        log.error("hub.database_lost")
+        self.stop()
+
+    def health(self) -> Health:
+        """Not ready until the hub runs."""
+        return Health(
+            trouble=lambda: self.hub.trouble() if self.hub else "waiting to begin",
+            measures=lambda: self.hub.measures() if self.hub else (),
+        )
+
+
 async def serve(settings: HubSettings) -> None:
     """Run the hub until it is told to stop; a second one on the same database stands by until the first is gone.
 
@@ -263,20 +290,28 @@ async def serve(settings: HubSettings) -> None:
         SettingsError: the database refuses us or is not ours.
         Unavailable: the database is lost.
     """
+    process = _Process()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, process.stop)
+    with suppress(asyncio.CancelledError):
+        await _serve(settings, process)
+    if process.has_lost_database:
+        raise Unavailable("The session at the database was lost. Start the hub again.")
+
+
+async def _serve(settings: HubSettings, process: _Process) -> None:
     async with AsyncExitStack() as stack:
+        app = web.Application()
+        app.add_routes(process.health().routes())
+        await stack.enter_async_context(listening(app, settings.http))
         url = await stack.enter_async_context(database(settings))
         await migrate(url)
-        await stack.enter_async_context(leadership(url))
+        await stack.enter_async_context(leadership(url, process.lose_database))
         store = await stack.enter_async_context(await open_store(settings, url))
         transport = await _connected(settings)
         stack.push_async_callback(transport.close)
-        hub = Hub(settings.hub, store=store, transport=transport)
-        app = web.Application()
-        app.add_routes(hub.health().routes())
-        await stack.enter_async_context(listening(app, settings.http))
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, hub.stop)
-        await hub.run()
+        process.hub = Hub(settings.hub, store=store, transport=transport)
+        await process.hub.run()
 
 
 @asynccontextmanager
@@ -337,19 +372,32 @@ async def open_store(settings: HubSettings, url: str) -> PostgresStore:
 
 
 @asynccontextmanager
-async def leadership(url: str) -> AsyncIterator[None]:
-    """Be the one hub of this database: wait as the standby until the other's session has ended."""
+async def leadership(url: str, lost: Callable[[], None]) -> AsyncIterator[None]:
+    """Be the one hub of this database: wait as the standby until the other's session has ended.
+
+    `lost` is called when our own session ends before the block does.
+    """
     connection = await asyncpg.connect(url)
     try:
-        waiting = False
-        while not await connection.fetchval("select pg_try_advisory_lock($1, $2)", *STANDBY_LOCK):
-            if not waiting:
-                log.info("hub.standby")
-            waiting = True
-            await asyncio.sleep(RETRY_S)
-        yield
+        if not await _leads(connection):
+            log.info("hub.standby")
+            while not await _leads(connection):  # noqa: ASYNC110 # the other process has no way to tell us
+                await asyncio.sleep(RETRY_S)
+
+        def ended(_: object) -> None:
+            lost()
+
+        connection.add_termination_listener(ended)
+        try:
+            yield
+        finally:
+            connection.remove_termination_listener(ended)
     finally:
         await connection.close()
+
+
+async def _leads(connection: "asyncpg.Connection[asyncpg.Record]") -> bool:
+    return bool(await connection.fetchval("select pg_try_advisory_lock($1, $2)", *STANDBY_LOCK))
 
 
 async def _connected(settings: HubSettings) -> AmqpTransport:
