@@ -8,6 +8,7 @@ import re
 import threading
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from string import Template
 from typing import Final
 from xml.sax.saxutils import quoteattr
@@ -26,6 +27,7 @@ _XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 _SCHEMAS: Final = files("documents") / "schemas"
 _QUOTED: Final = 300
 _NAMESPACE: Final = re.compile(r"\{[^{}\s]*\}")
+_SET: Final = re.compile(r" of the set \{.*", re.DOTALL)
 _DATATYPE: Final = "Write the value in the form of its type: numbers as 12.5, dates as 2020-05-04, times as 08:00:00Z"
 _MENDS: Final = {
     "SCHEMAV_ELEMENT_CONTENT": "Give the elements in the order of the schema, every mandatory one, and no others",
@@ -83,7 +85,7 @@ def schema_text(version: Version) -> bytes:
     for include in schema.findall(f"{_XS}include"):
         schema.remove(include)
         schema.extend(_template(str(include.get("schemaLocation")), columns))
-    codes = {name for name in _codes() if schema.find(f".//*[@type='{name}']") is not None}
+    codes = {name for name in code_lists() if schema.find(f".//*[@type='{name}']") is not None}
     schema.extend(_code_type(name) for name in sorted(codes))
     return etree.tostring(schema, encoding="UTF-8", xml_declaration=True, pretty_print=True)
 
@@ -101,14 +103,15 @@ def _template(name: str, columns: dict[str, object]) -> Element:
 
 
 @cache
-def _codes() -> dict[str, tuple[str, ...]]:
+def code_lists() -> dict[str, tuple[str, ...]]:
+    """Return the code lists of the documents: the name of our type, then its codes."""
     lines = (_SCHEMAS / "codes.txt").read_text("utf-8").replace("\n ", " ").splitlines()
     lists = (line.split() for line in lines if line and not line.startswith("#"))
     return {name: tuple(codes) for name, *codes in lists}
 
 
 def _code_type(name: str) -> Element:
-    values = "".join(f"<xs:enumeration value={quoteattr(code)}/>" for code in _codes()[name])
+    values = "".join(f"<xs:enumeration value={quoteattr(code)}/>" for code in code_lists()[name])
     restriction = f'<xs:restriction base="xs:NMTOKEN">{values}</xs:restriction>'
     return etree.fromstring(
         f'<xs:simpleType xmlns:xs="http://www.w3.org/2001/XMLSchema" name="{name}">{restriction}</xs:simpleType>'
@@ -116,7 +119,7 @@ def _code_type(name: str) -> Element:
 
 
 def _in_words(finding: "etree._LogEntry", root: Element) -> SchemaInvalid:
-    message = _NAMESPACE.sub("", finding.message)
+    message = _SET.sub(" of its code list", _NAMESPACE.sub("", finding.message))
     return SchemaInvalid(
         message if len(message) <= _QUOTED else message[:_QUOTED] + "...",
         where=f"line {finding.line}, element {_path_in_words(finding.path, root)}",
@@ -126,10 +129,27 @@ def _in_words(finding: "etree._LogEntry", root: Element) -> SchemaInvalid:
 
 def _path_in_words(path: str | None, root: Element) -> str:
     """Turn the path of a finding into local names such as `TimeSeries[2]/mRID`, counted where there are several."""
-    found = root.xpath(path) if path else []
-    element = found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else root
+    element = _element_at(path or "", root)
     steps = [_step(element), *(_step(above) for above in element.iterancestors())]
     return "/".join(reversed(steps[:-1] or steps))
+
+
+def _element_at(path: str, root: Element) -> Element:
+    """Walk a path of libxml2 such as `/*/*[8]/cim:mRID`. It is no XPath: its prefixes are those of the document."""
+    element = root
+    for step in path.split("/")[2:]:
+        name, _, number = step.rstrip("]").partition("[")
+        alike = (child for child in element if name in ("*", _written_name(child)))
+        found = next(islice(alike, int(number or 1) - 1, None), None)
+        if found is None:
+            break
+        element = found
+    return element
+
+
+def _written_name(element: Element) -> str:
+    name = etree.QName(element).localname
+    return f"{element.prefix}:{name}" if element.prefix else name
 
 
 def _step(element: Element) -> str:
