@@ -1,0 +1,25 @@
+"""The gateway of an aggregator or balance responsible party, put together (floor 7)."""
+
+from gateways.agr.routes import ROUTES
+from gateways.agr.trade import AggregatorTrade
+from gateways.gateway import Gateway, identity
+from hub.ports import Clock, Transport
+from hub.settings import GatewaySettings
+from hub.store.memory import MemoryStore
+from hub.store.postgres import PostgresStore
+
+
+def build(
+    settings: GatewaySettings, *, store: PostgresStore | MemoryStore, transport: Transport, clock: Clock
+) -> Gateway:
+    """The gateway; `run` it. Asks the hub for its limits at the first start and daily (R13)."""
+    return Gateway(
+        settings,
+        AggregatorTrade(identity(settings)),
+        ROUTES,
+        api="agr",
+        subjects=("A53",),
+        store=store,
+        transport=transport,
+        clock=clock,
+    )

@@ -1,0 +1,11 @@
+"""Where the contract is served beside the interface it describes: `/openapi.json`, `/api.raml`, `/docs`."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from aiohttp import web
+
+
+def routes(api: Literal["agr", "dso"]) -> Sequence[web.AbstractRouteDef]:
+    """Routes that need no token; filled in by the package `raml`."""
+    return ()

@@ -1,0 +1,25 @@
+"""The gateway of an distribution system operator, put together (floor 7)."""
+
+from gateways.dso.routes import ROUTES
+from gateways.dso.trade import GridTrade
+from gateways.gateway import Gateway, identity
+from hub.ports import Clock, Transport
+from hub.settings import GatewaySettings
+from hub.store.memory import MemoryStore
+from hub.store.postgres import PostgresStore
+
+
+def build(
+    settings: GatewaySettings, *, store: PostgresStore | MemoryStore, transport: Transport, clock: Clock
+) -> Gateway:
+    """The gateway; `run` it. Asks the hub for assets and schedules at the first start and daily (R13)."""
+    return Gateway(
+        settings,
+        GridTrade(identity(settings)),
+        ROUTES,
+        api="dso",
+        subjects=("A95", "A67"),
+        store=store,
+        transport=transport,
+        clock=clock,
+    )

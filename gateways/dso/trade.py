@@ -1,0 +1,263 @@
+"""What a grid operator's gateway does with its documents (floor 3, pure): points, limits, the grid's assets and plans (F4-F9).
+
+What the hub tells is ordered by when it was told: a late older delta never brings back what a newer one or a full list
+has removed (R10, R11).
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from documents.codes import BusinessType, ProcessType, Status
+from documents.model import (
+    Document,
+    GlMarketDocument,
+    GlSeries,
+    RefMarketDocument,
+    RefSeries,
+    StatusRequestMarketDocument,
+    UnavailabilityMarketDocument,
+)
+from documents.values import Identifier, Instant, Interval, Mrid, Reason
+from gateways import registrations
+from gateways.commands import ChangeResources, PutResources, RemoveResources
+from gateways.draft import EPOCH, Draft
+from gateways.dso.commands import CancelLimit, Content, SendLimit, UpdateLimit, span
+from gateways.dso.rows import ASSETS, FLOOR, LIMITS, POINTS, SCHEDULES, AssetOnGrid, PlanOnGrid, SentLimit
+from gateways.events import Reminded
+from gateways.identity import Identity
+from gateways.questions import Question, question
+from gateways.rows import Stamp
+from gateways.state import Tables
+from gateways.verdicts import Outcome
+from hub.ports import Row
+
+MAX_REVISION = 999
+
+
+class GridTrade:
+    """See the module's charter. Implements gateways.brain.Trade."""
+
+    def __init__(self, who: Identity) -> None:
+        self._who = who
+
+    def draft(self, command: Any, known: Tables, now: datetime) -> Draft | None:  # commands of this gateway
+        """The Ref or Unavailability document of a wish; None when the limit no longer allows it."""
+        if isinstance(command, PutResources | ChangeResources | RemoveResources):
+            return registrations.draft(POINTS, command, known, self._who, self._who.local_date(now))
+        limit = known.get(LIMITS, command.mrid, SentLimit)
+        match command:
+            case SendLimit() if limit is None:
+                return self._limit(command.mrid, 1, command.content, span(command.content, now))
+            case UpdateLimit() if limit and _may_change(limit):
+                start = command.content.start or limit.document.interval.start
+                interval = Interval(start, command.content.end)
+                return self._limit(command.mrid, limit.revision + 1, command.content, interval)
+            case CancelLimit() if limit and _may_change(limit):
+                last = limit.confirmed or limit.document
+                cancel = replace(last, revision=limit.revision + 1, status=Status.CANCELLED.value)
+                return Draft(document=cancel)
+            case SendLimit() | UpdateLimit() | CancelLimit():
+                return None
+            case _:
+                raise TypeError(f"A grid operator's gateway knows no {type(command).__name__}")
+
+    def sent(self, document: Document, known: Tables) -> Iterator[Row]:
+        """Registered points and limits are pending."""
+        match document:
+            case RefMarketDocument():
+                yield from registrations.sent(POINTS, document, known, self._who)
+            case UnavailabilityMarketDocument():
+                before = known.get(LIMITS, document.mrid, SentLimit)
+                confirmed = before.confirmed if before else None
+                yield self._limit_row(SentLimit(document=document, confirmed=confirmed, revision=document.revision))
+            case _:
+                return
+
+    def answered(self, document: Document, outcome: Outcome, known: Tables) -> Iterator[Row]:
+        """Settle points and limits."""
+        match document:
+            case RefMarketDocument():
+                yield from registrations.answered(POINTS, document, outcome, known, self._who)
+            case UnavailabilityMarketDocument():
+                if limit := known.get(LIMITS, document.mrid, SentLimit):
+                    yield self._limit_row(_settled(limit, document, outcome))
+            case _:
+                return
+
+    def received(self, document: Document, request: StatusRequestMarketDocument | None, known: Tables) -> Iterator[Row]:
+        """Assets and plans from the hub, pushed or asked for; an empty answer takes away what was asked for."""
+        asked = question(request) if request else None
+        match document:
+            case RefMarketDocument():
+                full = asked or (Question("A95") if document.process == ProcessType.SYNCHRONISATION else None)
+                yield from self._assets(document.series, document.created, full, known)
+            case GlMarketDocument():
+                yield from self._plans(document.series, document.created, asked, known)
+            case _ if asked and asked.subject == "A95":
+                yield from self._assets((), document.created, asked, known)
+            case _ if asked and asked.subject == "A67":
+                yield from self._plans((), document.created, asked, known)
+            case _:
+                return
+
+    def at_once(self, document: Document) -> bool:  # everything the hub tells a DSO is
+        """Lists and plans are acknowledged on arrival."""
+        return True
+
+    def collectable(self, mrid: Mrid, revision: int, known: Tables) -> Document | None:
+        """A grid operator receives no limits."""
+        return None
+
+    def reminders(self, known: Tables, now: datetime, ahead: timedelta) -> Iterator[Reminded]:
+        """Unforeseen limits in force whose expected end is near, each once per revision (R15)."""
+        for limit in known.all(LIMITS, SentLimit).values():
+            in_force = limit.confirmed
+            if in_force is None or limit.reminded or limit.state == "cancelled" or not is_unforeseen(in_force):
+                continue
+            if in_force.interval.end - ahead <= now < in_force.interval.end:
+                yield Reminded(mrid=in_force.mrid, revision=in_force.revision)
+
+    def reminded(self, event: Reminded, known: Tables) -> Iterator[Row]:
+        """The limit is marked."""
+        if limit := known.get(LIMITS, event.mrid, SentLimit):
+            yield self._limit_row(replace(limit, reminded=True))
+
+    def _limit(self, mrid: Mrid, revision: int, content: Content, interval: Interval) -> Draft:
+        document = UnavailabilityMarketDocument(
+            mrid=mrid,
+            revision=revision,
+            type=content.type,
+            created=EPOCH,
+            sender=self._who.me,
+            receiver=self._who.hub,
+            interval=interval,
+            series=tuple(replace(series, interval=interval) for series in content.series),
+            reasons=content.reasons,
+        )
+        return Draft(document=document)
+
+    def _limit_row(self, limit: SentLimit) -> Row:
+        document = limit.document
+        return Row(
+            view=LIMITS,
+            audience=self._who.audience,
+            key=document.mrid,
+            payload=limit,
+            valid=document.interval,
+            issued=document.created,
+        )
+
+    def _assets(
+        self, series: Iterable[RefSeries], told: Instant, asked: Question | None, known: Tables
+    ) -> Iterator[Row]:
+        """Assets told at one instant; `asked` says that, for these points, this is all there is (A39)."""
+        floor = known.get(FLOOR, ASSETS, Stamp)
+        named = set()
+        for one in series:
+            named.add(one.resource)
+            before = known.get(ASSETS, one.resource, AssetOnGrid)
+            newest = max([stamp for stamp in (before and before.told, floor and floor.at) if stamp], default=told)
+            wanted = _on_grid(one, told, before)
+            if told >= newest and (replace(before, told=told) != wanted if before else not one.cancelled):
+                yield self._asset_row(wanted)
+        if asked is None:
+            return
+        for row in known.all(ASSETS, AssetOnGrid).values():
+            asked_for = not asked.resources or row.point in asked.resources
+            if row.resource not in named and asked_for and not row.withdrawn and row.told <= told:
+                yield self._asset_row(replace(row, withdrawn=True, told=told))
+        if not asked.resources:
+            yield Row(view=FLOOR, audience=self._who.audience, key=ASSETS, payload=Stamp(told))
+
+    def _plans(self, series: Iterable[GlSeries], told: Instant, asked: Question | None, known: Tables) -> Iterator[Row]:
+        """Plans told at one instant; the answer to an unfiltered question is all there is."""
+        floor = known.get(FLOOR, SCHEDULES, Stamp)
+        named = set()
+        for one in series:
+            named.add(one.mrid)
+            before = known.get(SCHEDULES, one.mrid, PlanOnGrid)
+            newest = max([stamp for stamp in (before and before.told, floor and floor.at) if stamp], default=told)
+            if one.resource is None or told < newest:
+                continue
+            plan = PlanOnGrid(
+                series=one.mrid,
+                resource=one.resource,
+                periods=() if one.cancelled else one.periods,
+                withdrawn=one.cancelled,
+                told=told,
+            )
+            if before is None or replace(before, told=told) != plan:
+                yield self._plan_row(plan)
+        if asked is None or asked.resources or asked.interval:
+            return
+        for row in known.all(SCHEDULES, PlanOnGrid).values():
+            if row.series not in named and not row.withdrawn and row.told <= told:
+                yield self._plan_row(replace(row, withdrawn=True, periods=(), told=told))
+        yield Row(view=FLOOR, audience=self._who.audience, key=SCHEDULES, payload=Stamp(told))
+
+    def _asset_row(self, asset: AssetOnGrid) -> Row:
+        return Row(view=ASSETS, audience=self._who.audience, key=asset.resource, payload=asset, group=asset.point)
+
+    def _plan_row(self, plan: PlanOnGrid) -> Row:
+        spans = [period.interval for period in plan.periods]
+        valid = Interval(min(s.start for s in spans), max(s.end for s in spans)) if spans else None
+        return Row(
+            view=SCHEDULES,
+            audience=self._who.audience,
+            key=plan.series,
+            payload=plan,
+            group=plan.resource,
+            valid=valid,
+        )
+
+
+def is_unforeseen(document: UnavailabilityMarketDocument) -> bool:
+    """Whether a limit is an order for now (series A54) and not an announcement (F7)."""
+    return any(series.business_type == BusinessType.UNPLANNED_OUTAGE for series in document.series)
+
+
+def _may_change(limit: SentLimit) -> bool:
+    return limit.state != "cancelled" and not limit.document.status and limit.revision < MAX_REVISION
+
+
+def _settled(limit: SentLimit, document: UnavailabilityMarketDocument, outcome: Outcome) -> SentLimit:
+    """What the answer to one revision makes of a limit; a later revision on its way stays pending."""
+    refused = outcome.verdict == "refused"
+    confirmed = limit.confirmed if refused else document
+    if limit.revision != document.revision:
+        return replace(limit, confirmed=confirmed)
+    reasons = _reasons(outcome)
+    if refused and confirmed is None:
+        return replace(limit, state="refused", reasons=reasons)
+    if refused and confirmed:
+        return replace(limit, document=confirmed, state="accepted", reasons=reasons)
+    if document.status:
+        return replace(limit, confirmed=document, state="cancelled", reasons=())
+    return replace(
+        limit,
+        confirmed=document,
+        state="partlyAccepted" if outcome.verdict == "partlyAccepted" else "accepted",
+        reasons=reasons,
+    )
+
+
+def _reasons(outcome: Outcome) -> tuple[Reason, ...]:
+    inner = (reason for rejection in outcome.rejected for reason in rejection.reasons)
+    return tuple(dict.fromkeys((*outcome.reasons, *inner)))
+
+
+def _on_grid(series: RefSeries, told: Instant, before: AssetOnGrid | None) -> AssetOnGrid:
+    """An asset as a series tells it; a withdrawn one keeps what was last known of it."""
+    if series.cancelled and before:
+        return replace(before, withdrawn=True, told=told)
+    return AssetOnGrid(
+        resource=series.resource,
+        point=series.specific[0] if series.specific else Identifier(""),
+        max_production=series.max_production or 0,
+        max_consumption=series.max_consumption or 0,
+        voltage=series.voltage,
+        told=told,
+    )

@@ -1,0 +1,56 @@
+"""Every fact a gateway keeps: what it sent, what came, what its people did with it. The views are made from these alone."""
+
+from msgspec import Struct
+
+from documents.model import Document
+from documents.values import Mrid
+from gateways.rows import Rejection
+
+
+class DocumentSent(Struct, frozen=True, kw_only=True, tag=True):
+    """A document was made for the hub. `held`: it waits for the answer to an earlier one about the same resource (R10).
+
+    `refused` are items of the client's request that are not in the document, each with its reason (R34).
+    """
+
+    document: Document
+    held: bool = False
+    refused: tuple[Rejection, ...] = ()
+
+
+class DocumentReleased(Struct, frozen=True, kw_only=True, tag=True):
+    """A held document leaves now; `sent` names it: `mrid/revision`."""
+
+    sent: str
+
+
+class DocumentReceived(Struct, frozen=True, kw_only=True, tag=True):
+    """A document came from the hub. `answers` names what it answers (`mrid/revision`), None for what the hub pushed."""
+
+    document: Document
+    answers: str | None = None
+
+
+class SendFailed(Struct, frozen=True, kw_only=True, tag=True):
+    """A document could not be delivered, or was never answered: where it ended and why (R35)."""
+
+    sent: str
+    hop: str
+    reason: str
+
+
+class Collected(Struct, frozen=True, kw_only=True, tag=True):
+    """A limit was answered to the participant's own client for the first time (R29)."""
+
+    mrid: Mrid
+    revision: int
+
+
+class Reminded(Struct, frozen=True, kw_only=True, tag=True):
+    """The participant was told that its unforeseen limit ends soon (R15)."""
+
+    mrid: Mrid
+    revision: int
+
+
+Event = DocumentSent | DocumentReleased | DocumentReceived | SendFailed | Collected | Reminded

@@ -1,0 +1,276 @@
+"""The gateway of one participant: the same small machine as the hub, with REST on one side and MADES on the other (floor 7).
+
+Builds desk, reader, endpoint and door around one store and one transport, and runs them as named tasks. What an AGR or a
+DSO does with it is its `Trade` and its table of routes; `gateways.agr.app` and `gateways.dso.app` put them together.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final, Literal
+from uuid import uuid4
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from documents import registry
+from documents.codes import Role as RoleCode
+from documents.identifiers import identifier, party
+from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
+from documents.values import Mrid
+from gateways import contract
+from gateways.brain import GatewayBrain, Trade
+from gateways.commands import Ask, Collect, NoteFailure, Remind
+from gateways.events import Reminded
+from gateways.identity import Identity
+from gateways.inbound import Inbound, set_aside
+from gateways.outbound import Outbound
+from gateways.reading import Reader
+from gateways.rest import Door, Route
+from gateways.rows import Outgoing
+from hub import settings
+from hub.desk import Desk
+from hub.errors import Unavailable
+from hub.feed import Bells, Feed
+from hub.mades import paths
+from hub.mades.endpoint import Endpoint
+from hub.ports import Clock, MessageState, OutgoingMessage, Scope, Transport
+from hub.store.memory import MemoryStore
+from hub.store.postgres import PostgresStore
+from hub.values import Role
+
+log = structlog.get_logger("gateways.gateway")
+
+BEAT_S: Final = 5.0
+"""Time between looks for reminders, requests that are due, and documents that failed unnoticed."""
+UNANSWERED: Final = timedelta(hours=48)
+"""After this a document without an answer counts as failed: it was RECEIVED, and answers live for 24 hours (R27)."""
+BIG_SERIES: Final = 50
+COLLECTED_MAX: Final = 100_000
+ROLES: Final[Mapping[Role, str]] = {
+    Role.AGR: RoleCode.RESOURCE_PROVIDER.value,
+    Role.BRP: RoleCode.BALANCE_RESPONSIBLE.value,
+    Role.DSO: RoleCode.DISTRIBUTION_SYSTEM_OPERATOR.value,
+}
+
+
+def identity(chosen: settings.GatewaySettings) -> Identity:
+    """Who a gateway with these settings is. Raises IdentifierError."""
+    national = chosen.gateway.national_scheme
+    return Identity(
+        me=Party(party(chosen.participant.id, national=national), ROLES[chosen.participant.role]),
+        hub=Party(party(chosen.gateway.hub_id, national=national), RoleCode.INFORMATION_AGGREGATOR.value),
+        domain=identifier("A01", chosen.gateway.domain),
+        national=national,
+        timezone=chosen.gateway.timezone,
+    )
+
+
+class Gateway:
+    """See the module's charter. `run` until cancelled; `url` is known once `opened` is set."""
+
+    def __init__(
+        self,
+        chosen: settings.GatewaySettings,
+        trade: Trade,
+        routes: Sequence[Route],
+        *,
+        api: Literal["agr", "dso"],
+        subjects: Sequence[str],
+        store: PostgresStore | MemoryStore,
+        transport: Transport,
+        clock: Clock,
+    ) -> None:
+        """`subjects` are what the hub is asked for at the first start and daily (R13)."""
+        self.settings, self.store, self.clock = chosen, store, clock
+        self.who = who = identity(chosen)
+        self._trade, self._subjects, self._transport = trade, subjects, transport
+        self.brain = GatewayBrain(who, trade)
+        self.bells = Bells()
+        self.endpoint = Endpoint(
+            who.me.id,
+            party=paths.Party(chosen.participant.role.value),
+            hub=who.hub.id,
+            transport=transport,
+            outbox=store.outbox,
+            inbox=store.commit,
+            clock=clock,
+            render=self.render,
+            receive=self._receive,
+            changed=self._changed,
+        )
+        self.desk = Desk(
+            self.brain,
+            store.log,
+            store.commit,
+            clock=clock,
+            bells=self.bells,
+            quarantine=set_aside,
+            committed=self.endpoint.wake,
+        )
+        self.reader = Reader(
+            store.rows,
+            Scope(who.audience),
+            feed=Feed(store.rows, self.bells, clock),
+            tokens=store.tokens,
+            clock=clock,
+            page_max=chosen.http.page_max,
+        )
+        self.outbound = Outbound(self.desk, self.reader, store.idempotency, who=who, clock=clock)
+        self.inbound = Inbound(self.desk, who=who, settled=self.outbound.settled)
+        self.door = Door(self, participant=who.me.id, tokens=store.tokens, clock=clock, http=chosen.http)
+        self.application = self.door.application(routes, contract.routes(api))
+        self.opened = asyncio.Event()
+        self.url = ""
+        self._doubtful: set[Mrid] = set()
+        self._doubt = asyncio.Event()
+        self._collecting: dict[tuple[Mrid, int], None] = {}
+        self._collected: set[tuple[Mrid, int]] = set()
+        self._collect = asyncio.Event()
+
+    async def run(self) -> None:
+        """Replay the log, open the door, work until cancelled; what is queued is finished on the way out."""
+        await self.desk.start()
+        self._doubtful.update(self.brain.overdue(self.clock.now() + timedelta(days=1)))
+        runner = await self._open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.desk.run(), name="gateway.desk")
+                tasks.create_task(self.endpoint.run(), name="gateway.endpoint")
+                tasks.create_task(self._look_after_failures(), name="gateway.failures")
+                tasks.create_task(self._note_collected(), name="gateway.collected")
+                tasks.create_task(self._beat(), name="gateway.beat")
+        finally:
+            self.bells.close()
+            self.outbound.close()
+            await runner.cleanup()
+            self.opened.clear()
+
+    async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
+        """The bytes of outgoing documents, by message id. Raises Unavailable."""
+        return {message.message_id: await self._rendered(message) for message in messages if message.source}
+
+    def collected(self, limits: Sequence[tuple[Mrid, int]]) -> None:
+        """A client was answered these (mrid, revision): the hub will be told, once each (R29)."""
+        fresh = [limit for limit in limits if limit not in self._collected]
+        if fresh:
+            self._collecting.update(dict.fromkeys(fresh))
+            self._collect.set()
+
+    async def _open(self) -> web.AppRunner:
+        http = self.settings.http
+        # Without handler_cancellation a poll whose client has left stays until its timeout.
+        runner = web.AppRunner(self.application, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
+        await runner.setup()
+        await web.TCPSite(runner, http.host, http.port, ssl_context=_tls(http), backlog=1024).start()
+        port = runner.addresses[0][1]
+        self.url = f"{'https' if http.cert_file else 'http'}://{http.host}:{port}"
+        self.opened.set()
+        log.info("gateway.opened", participant=self.who.me.id, url=self.url)
+        return runner
+
+    async def _receive(self, incoming: object) -> None:
+        await self.inbound.receive(incoming)  # type: ignore[arg-type] # the endpoint's Incoming
+
+    async def _rendered(self, message: OutgoingMessage) -> bytes:
+        assert message.source is not None
+        source = message.source
+        items = await self.store.rows.feed(Scope(source.audience), source.view, after=source.after, limit=1)
+        payload = items[0].payload
+        assert payload is not None
+        document = msgspec.msgpack.decode(payload, type=Outgoing).document
+        if _is_big(document):
+            return await asyncio.to_thread(registry.render, document)
+        return registry.render(document)
+
+    def _changed(self, documents: Sequence[Mrid]) -> None:
+        """The transport knows more about these: one may have failed."""
+        self._doubtful.update(documents)
+        self._doubt.set()
+
+    async def _look_after_failures(self) -> None:
+        """Note documents that the transport gave up (R35)."""
+        while True:
+            await self._doubt.wait()
+            self._doubt.clear()
+            while self._doubtful:
+                mrid = self._doubtful.pop()
+                try:
+                    await self._note_if_failed(mrid)
+                except Unavailable:
+                    self._doubtful.add(mrid)
+                    await self.clock.sleep(BEAT_S)
+
+    async def _note_if_failed(self, mrid: Mrid) -> None:
+        statuses = await self.store.outbox.status(mrid)
+        if not statuses or statuses[-1].state is not MessageState.FAILED:
+            return
+        last = statuses[-1]
+        hop = next(
+            (step.component for step in reversed(last.trace) if step.state == MessageState.FAILED), self.who.me.id
+        )
+        await self._fail(NoteFailure(mrid=mrid, hop=hop, reason=last.reason or "no reason given"))
+
+    async def _fail(self, failure: NoteFailure) -> None:
+        outcome = await self.desk.submit(failure, cause=f"{self.who.me.id}/{failure.mrid}")
+        if outcome.events:
+            log.warning("document.failed", document=failure.mrid, hop=failure.hop, reason=failure.reason)
+            self.outbound.settled(failure.mrid)
+
+    async def _note_collected(self) -> None:
+        while True:
+            await self._collect.wait()
+            self._collect.clear()
+            limits, self._collecting = tuple(self._collecting), {}
+            await self._patiently(Collect(limits=limits))
+            if len(self._collected) > COLLECTED_MAX:
+                self._collected.clear()
+            self._collected.update(limits)
+
+    async def _patiently(self, command: object) -> None:
+        """Submit until the store is there to take it."""
+        while True:
+            try:
+                await self.desk.submit(command, cause=f"{self.who.me.id}/collected")
+            except Unavailable:
+                await self.clock.sleep(BEAT_S)
+            else:
+                return
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.look_around()
+            except Unavailable as error:
+                log.warning("beat.skipped", error=str(error))
+            await self.clock.sleep(BEAT_S)
+
+    async def look_around(self) -> None:
+        """Remind of limits that end soon (R15), ask for the full state when due (R13), give up what is never answered."""
+        now = self.clock.now()
+        reminder = Remind(ahead_s=self.settings.gateway.reminder_s)
+        for event in (await self.desk.submit(reminder, cause=f"{self.who.me.id}/reminders")).events:
+            if isinstance(event, Reminded):
+                log.warning("limit.ends_soon", document=event.mrid, revision=event.revision)
+        for subject in self._subjects:
+            asked = self.brain.last_asked(subject)
+            if asked is None or now - asked >= timedelta(seconds=self.settings.gateway.resync_s):
+                await self.desk.submit(Ask(mrid=uuid4().hex, subject=subject), cause=f"{self.who.me.id}/{subject}")
+        for mrid in self.brain.overdue(now - UNANSWERED):
+            await self._fail(NoteFailure(mrid=mrid, hop=self.who.hub.id, reason="no answer within 48 hours"))
+        self._changed(self.brain.overdue(now - timedelta(seconds=BEAT_S))[:100])
+
+
+def _tls(http: settings.Http) -> ssl.SSLContext | None:
+    if http.cert_file is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(http.cert_file, http.key_file)
+    return context
+
+
+def _is_big(document: Document) -> bool:
+    return isinstance(document, RefMarketDocument | GlMarketDocument) and len(document.series) > BIG_SERIES

@@ -1,0 +1,193 @@
+"""A client's write on its way: stored once, sent by the endpoint, answered as far as the client wants to wait (R34, R35)."""
+
+import asyncio
+import hashlib
+from http import HTTPStatus
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from aiohttp import web
+
+from documents.codes import ReasonCode
+from documents.values import Identifier, Mrid, Reason
+from gateways.bodies import FieldError, ReasonBody, RejectedBody, Verdict
+from gateways.events import DocumentSent
+from gateways.identity import Identity
+from gateways.problems import ProblemError
+from gateways.reading import Reader
+from gateways.rest import Call, answer
+from gateways.rows import MESSAGES, Rejection, SentMessage
+from gateways.verdicts import revision_of
+from hub.desk import Desk
+from hub.feed import Bells
+from hub.ports import Clock, IdempotencyKey
+from hub.store.memory import MemoryIdempotency
+from hub.store.tokens import PostgresIdempotency
+
+KEY_MAX: Final = 200
+CONFLICTS: Final = frozenset({"A50", ReasonCode.VERSION_CONFLICT, ReasonCode.SERIES_IDENTIFICATION_CONFLICT})
+"""Refusals that are about what stands already, not about what was sent: 409 instead of 422."""
+_VERDICT: Final = "verdict"
+
+
+class Outbound:
+    """See the module's charter."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        reader: Reader,
+        idempotency: PostgresIdempotency | MemoryIdempotency,
+        *,
+        who: Identity,
+        clock: Clock,
+    ) -> None:
+        self._desk, self._reader, self._idempotency = desk, reader, idempotency
+        self._who, self._clock = who, clock
+        self._bells = Bells()
+        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def submit(
+        self,
+        call: Call,
+        command: Any,  # a command of the gateway's brain
+        mrid: Mrid,
+        *,
+        urgent: bool = False,
+    ) -> web.Response:
+        """Store a write and answer it: 202, or the verdict when the client waits for it (R35). Raises ProblemError."""
+        wait_s = call.wait_s
+        key = call.request.headers.get("Idempotency-Key")
+        if key is None:
+            sent = await self._send(command, mrid, urgent=urgent)
+        else:
+            mrid, sent = await self._once(call, key, command, mrid, urgent=urgent)
+        message = await self._judged(mrid, sent, wait_s or 0)
+        return self._answer(call, message)
+
+    def settled(self, mrid: Mrid) -> None:
+        """The verdict on a document may have changed: wake who waits for it."""
+        self._bells.ring([(_VERDICT, Identifier(mrid))])
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        self._bells.close()
+
+    async def newest(self, mrid: Mrid) -> SentMessage | None:
+        """The last revision sent of a document."""
+        found = await self._reader.every(MESSAGES, SentMessage, groups=[mrid])
+        return max((one.row for one in found), key=lambda message: message.revision, default=None)
+
+    def show(self, message: SentMessage) -> Verdict:
+        """A verdict as the client reads it."""
+        return Verdict(
+            mrid=message.mrid,
+            revision=message.revision,
+            verdict=message.verdict,
+            accepted=tuple(self._who.show(item) for item in message.accepted),
+            rejected=self.rejected(message.rejected),
+            reasons=shown_reasons(message.reasons),
+        )
+
+    def rejected(self, rejections: tuple[Rejection, ...]) -> tuple[RejectedBody, ...]:
+        """Refused items as the client reads them."""
+        return tuple(
+            RejectedBody(id=self._who.show(rejection.id), reasons=shown_reasons(rejection.reasons))
+            for rejection in rejections
+        )
+
+    async def _send(
+        self, command: Any, mrid: Mrid, *, urgent: bool, key: IdempotencyKey | None = None
+    ) -> int | None:  # a command of the gateway's brain
+        """The revision that was sent."""
+        outcome = await self._desk.submit(command, cause=f"{self._who.me.id}/{mrid}", key=key, urgent=urgent)
+        for event in outcome.events:
+            if isinstance(event, DocumentSent):
+                return revision_of(event.document)
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "Nothing of this can be sent: it was cancelled, is known already, or changed meanwhile. Read it, then decide.",
+            reason=ReasonCode.VERSION_CONFLICT.value,
+            document=mrid,
+        )
+
+    async def _once(
+        self, call: Call, key: str, command: Any, mrid: Mrid, *, urgent: bool
+    ) -> tuple[Mrid, int | None]:  # a command of the gateway's brain
+        """Send under a key, or find what was sent under it before. The revision is None for what was found."""
+        if not key.isascii() or not key.isprintable() or not 0 < len(key) <= KEY_MAX:
+            raise ProblemError(400, f"Idempotency-Key is unusable; expected 1 to {KEY_MAX} printable characters.")
+        request = f"{call.request.method} {call.request.path_qs}\n".encode() + call.raw
+        promise = IdempotencyKey(
+            scope=call.token.participant, key=key, fingerprint=hashlib.sha256(request).hexdigest(), documents=(mrid,)
+        )
+        lock = self._writing.setdefault(key, asyncio.Lock())
+        async with lock:
+            known = await self._idempotency.find(promise.scope, key)
+            if known is None:
+                return mrid, await self._send(command, mrid, urgent=urgent, key=promise)
+        if known.fingerprint != promise.fingerprint:
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "This Idempotency-Key was used for another request. Use a new key for each write.",
+                document=known.documents[0],
+            )
+        return known.documents[0], None
+
+    async def _judged(self, mrid: Mrid, revision: int | None, wait_s: float) -> SentMessage:
+        """The message once the hub has judged it, or as it stands when the wait is over."""
+        deadline = self._clock.monotonic() + wait_s
+        while True:
+            with self._bells.take(_VERDICT, Identifier(mrid)) as bell:
+                message = await self._message(mrid, revision)
+                remaining_s = deadline - self._clock.monotonic()
+                if message.verdict != "pending" or remaining_s <= 0 or self._bells.is_closed:
+                    return message
+                await bell.wait_at_most(remaining_s, self._clock)
+
+    async def _message(self, mrid: Mrid, revision: int | None) -> SentMessage:
+        if revision is None:
+            message = await self.newest(mrid)
+        else:
+            found = await self._reader.get(MESSAGES, f"{mrid}/{revision:03d}", SentMessage)
+            message = found.row if found else None
+        if message is None:
+            raise ProblemError(HTTPStatus.CONFLICT, "This write led to no document. Send it again with a new key.")
+        return message
+
+    def _answer(self, call: Call, message: SentMessage) -> web.Response:
+        headers = {"Location": f"/messages/{message.mrid}"}
+        if message.verdict == "pending" or call.wait_s is None:
+            return answer(self.show(message), status=HTTPStatus.ACCEPTED, headers=headers)
+        if message.failed_at:
+            raise ProblemError(
+                HTTPStatus.BAD_GATEWAY,
+                f"Not delivered: it ended at {message.failed_at} ({message.failed_why}). Send it again.",
+                reason=ReasonCode.NOT_SPECIFIED.value,
+                document=message.mrid,
+            )
+        if message.verdict == "refused":
+            raise self._refusal(message)
+        created = call.request.method == "POST" and message.revision == 1
+        return answer(self.show(message), status=HTTPStatus.CREATED if created else HTTPStatus.OK, headers=headers)
+
+    def _refusal(self, message: SentMessage) -> ProblemError:
+        reasons = message.reasons + tuple(reason for item in message.rejected for reason in item.reasons)
+        first = next((reason for reason in reasons if reason.text), None) or next(iter(reasons), Reason("A02"))
+        codes = {reason.code for reason in reasons}
+        return ProblemError(
+            HTTPStatus.CONFLICT if codes & CONFLICTS else HTTPStatus.UNPROCESSABLE_ENTITY,
+            first.text or f"The hub refused this document ({first.code}).",
+            reason=first.code,
+            document=message.mrid,
+            errors=tuple(
+                FieldError(at=self._who.show(item.id), problem=f"{reason.code}: {reason.text or 'refused'}")
+                for item in message.rejected
+                for reason in item.reasons
+            ),
+        )
+
+
+def shown_reasons(reasons: tuple[Reason, ...]) -> tuple[ReasonBody, ...]:
+    """Reasons as the client reads them."""
+    return tuple(ReasonBody(code=reason.code, text=reason.text) for reason in reasons)

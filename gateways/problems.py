@@ -1,0 +1,78 @@
+"""Errors of the REST interfaces in one shape: problem details (RFC 9457) that say what was found, what was expected, what to do."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+from gateways.bodies import FieldError, Problem
+
+MEDIA_TYPE = "application/problem+json"
+UNKNOWN = "Nothing of yours has this id. Check it, or list what you have."
+"""The one answer about what is unknown or another's (NF3)."""
+
+_AT = re.compile(r"(?P<problem>.*?)(?: - at `(?P<at>[^`]*)`)?", re.DOTALL)
+
+
+class ProblemError(Exception):
+    """A request that cannot be done, as the client is told."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        reason: str | None = None,
+        document: str | None = None,
+        errors: tuple[FieldError, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.reason, self.document = status, detail, reason, document
+        self.errors, self.headers = errors, dict(headers or {})
+
+
+def unknown() -> ProblemError:
+    """Not there, or not yours: nobody can tell which."""
+    return ProblemError(HTTPStatus.NOT_FOUND, UNKNOWN)
+
+
+def invalid(at: str, problem: str) -> ProblemError:
+    """A value of the right type that cannot be used."""
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The request holds a value that cannot be used. See errors.",
+        errors=(FieldError(at=at, problem=problem),),
+    )
+
+
+def undecodable(error: msgspec.DecodeError, what: str) -> ProblemError:
+    """A body or query that is no JSON, or of other types than the contract says."""
+    found = _AT.fullmatch(str(error))
+    problem, at = (found["problem"], found["at"]) if found else (str(error), None)
+    return ProblemError(
+        HTTPStatus.BAD_REQUEST,
+        f"The {what} does not fit the contract. See errors.",
+        errors=(FieldError(at=at or "$", problem=problem.rstrip(".") + "."),),
+    )
+
+
+def response(problem: ProblemError, *, instance: str) -> web.Response:
+    """The answer a client gets."""
+    body = Problem(
+        title=HTTPStatus(problem.status).phrase,
+        status=int(problem.status),
+        detail=problem.detail,
+        instance=instance,
+        reason=problem.reason,
+        document=problem.document,
+        errors=problem.errors,
+    )
+    return web.Response(
+        status=int(problem.status),
+        body=msgspec.json.encode(body),
+        content_type=MEDIA_TYPE,
+        headers=problem.headers,
+    )
