@@ -79,7 +79,9 @@ class World:
         self._documents = count(1)
         self.roles = dict(cast)
         for participant, role in cast.items():
-            self.do(AddParticipant(participant=participant, role=role, name=f"name of {code_of(participant)}", by="ops"))
+            self.do(
+                AddParticipant(participant=participant, role=role, name=f"name of {code_of(participant)}", by="ops")
+            )
         self.rows_at_start = len(self.rows)
 
     def do(self, command: Command) -> tuple[Event, ...]:
