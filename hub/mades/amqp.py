@@ -25,14 +25,18 @@ from aio_pika.abc import (
 )
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
-    AMQPError,
     ChannelInvalidStateError,
     ChannelPreconditionFailed,
     DeliveryError,
     MessageProcessError,
     PublishError,
 )
-from aiormq.exceptions import AuthenticationError, ChannelAccessRefused, ProbableAuthenticationError
+from aiormq.exceptions import (
+    AuthenticationError,
+    ChannelAccessRefused,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
 
 from hub.errors import Unavailable
 from hub.mades.message import InternalType
@@ -111,7 +115,7 @@ class AmqpTransport:
 
         Raises:
             Unavailable: nobody answers there.
-            Refused: the broker does not know this code and password.
+            Refused: the broker does not know this code and password, or has no such virtual host.
         """
         if queues is None:
             suffix = queue_suffix(code, unquote(urlsplit(url).password or ""))
@@ -120,8 +124,9 @@ class AmqpTransport:
             connection = await aio_pika.connect_robust(
                 url, timeout=publish_timeout_s, heartbeat=heartbeat_s, reconnect_interval=reconnect_s
             )
-        except (AuthenticationError, ProbableAuthenticationError) as error:
-            raise Refused(f"The broker refuses {code} and its password.") from error
+        except (AuthenticationError, ProbableAuthenticationError, InvalidFrameError) as error:
+            # A virtual host that is not there is answered with a close in the middle of the handshake.
+            raise Refused(f"The broker refuses {code}: its password, or the virtual host.") from error
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             raise Unavailable(f"No broker answers at {urlsplit(url).hostname}:{urlsplit(url).port}.") from error
         transport = cls(connection, queues, publish_timeout_s)
@@ -189,7 +194,7 @@ class AmqpTransport:
             raise Unavailable("The broker does not take the message now: the queue is full.") from error
         except (ChannelAccessRefused, ChannelPreconditionFailed) as error:
             raise Refused(str(error)) from error
-        except (*CONNECTION_EXCEPTIONS, AMQPError, ChannelInvalidStateError, TimeoutError) as error:
+        except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
             raise Unavailable(f"The broker did not confirm: {error!r}.") from error
         except asyncio.CancelledError as error:
             # A connection found dead cancels its publishers, which is no request to stop.
@@ -214,7 +219,7 @@ class AmqpTransport:
             source = await channel.declare_queue(self._queues[queue], passive=True, timeout=self._publish_timeout_s)
             assert isinstance(source, AbstractRobustQueue)
             tag = await source.consume(on_message, timeout=self._publish_timeout_s)
-        except (*CONNECTION_EXCEPTIONS, AMQPError, ChannelInvalidStateError, TimeoutError) as error:
+        except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
             raise Unavailable(f"The {queue} queue cannot be consumed: {error!r}.") from error
         try:
             await self._closed.wait()
@@ -231,7 +236,7 @@ class AmqpTransport:
             await self._connection.close()
 
 
-_LOST: Final = (*CONNECTION_EXCEPTIONS, AMQPError, ChannelInvalidStateError, MessageProcessError)
+_LOST: Final = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, MessageProcessError)
 
 
 def _lane(message: Publication) -> _Lane:

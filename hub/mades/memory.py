@@ -125,7 +125,7 @@ class MemoryNetwork:
             internal_type=internal_type,
             business_type=message.business_type,
         )
-        if message.sender != user or not re.search(self._topics.get(user, "^$"), key):
+        if message.sender != user or not re.fullmatch(self._topics.get(user, "^$"), key):
             raise Refused(f"{user} may not publish {key}.")
         urgent = kind_of(internal_type) is not Kind.STANDARD or message.business_type in URGENT
         mailbox = self._mailboxes.get((message.receiver, Queue.URGENT if urgent else Queue.BULK))

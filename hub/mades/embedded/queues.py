@@ -122,18 +122,18 @@ class WaitingQueue:
 
     def pump(self, now_s: float) -> None:
         """Hand messages to consumers with room, in turn."""
-        idle = 0
-        while idle < len(self._consumers):
+        busy = 0
+        while busy < len(self._consumers):
+            self.drop_expired(now_s)
+            if not self._ready:
+                return
             consumer = self._consumers[0]
             self._consumers.rotate(-1)
             if not consumer.has_room():
-                idle += 1
-                continue
-            message = self.take(now_s=now_s)
-            if message is None:
-                return
-            idle = 0
-            consumer.deliver(self, message)
+                busy += 1
+            elif (message := self.take(now_s=now_s)) is not None:
+                busy = 0
+                consumer.deliver(self, message)
 
     def bury(self, message: Stored, *, reason: str) -> None:
         """Give a message to the dead letters."""

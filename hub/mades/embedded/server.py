@@ -135,7 +135,8 @@ class EmbeddedBroker:
     def may(self, user: str, permission: str, name: str) -> bool:
         """Whether a user may `configure`, `write` or `read` what is called `name`, or write the key (`topic`)."""
         rules = self._access.get(user)
-        return rules is not None and re.search(getattr(rules, permission), name) is not None
+        # The whole name: `$` alone would overlook a line feed at its end.
+        return rules is not None and re.fullmatch(getattr(rules, permission), name) is not None
 
     def exchange_exists(self, name: str) -> bool:
         """Whether there is such an exchange."""
