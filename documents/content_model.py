@@ -148,12 +148,16 @@ def _element_at(path: str, root: Element) -> Element:
 
 
 def _written_name(element: Element) -> str:
-    name = etree.QName(element).localname
+    name = _local_name(element)
     return f"{element.prefix}:{name}" if element.prefix else name
 
 
 def _step(element: Element) -> str:
-    name = etree.QName(element).localname
+    name = _local_name(element)
     before = sum(1 for other in element.itersiblings(preceding=True) if other.tag == element.tag)
     several = before or any(other.tag == element.tag for other in element.itersiblings())
     return f"{name}[{before + 1}]" if several else name
+
+
+def _local_name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]

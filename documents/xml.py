@@ -27,6 +27,7 @@ FEW_ATTRIBUTES: Final = 10_000
 
 CHUNK: Final = 4096
 """Bytes that are parsed at a time where a document is not parsed at once."""
+_BY_SCHEMA: Final = "SCHEMASV"
 _QUOTED: Final = 120
 # Possessive and atomic parts: each byte is looked at once, whatever the input.
 _DOCTYPE: Final = re.compile(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+<!DOCTYPE", re.DOTALL)
@@ -98,7 +99,7 @@ def parse_text(text: bytes) -> Element:
     try:
         root = etree.fromstring(text, _parser())
     except etree.XMLSyntaxError as error:
-        raise _not_well_formed(error) from error
+        raise _not_well_formed(error.msg, error.lineno) from error
     # A second wall: should a declaration have passed the scan, its entities are still not expanded.
     if root.getroottree().docinfo.internalDTD is not None:
         raise _doctype_refused("the beginning")
@@ -119,7 +120,7 @@ def root_tag(text: bytes) -> str:
                 return str(element.tag)
         parser.close()
     except etree.XMLSyntaxError as error:
-        raise _not_well_formed(error) from error
+        raise _not_well_formed(error.msg, error.lineno) from error
     raise AssertionError("a document that parses to its end has a root element")
 
 
@@ -136,13 +137,16 @@ def parse_until_invalid(text: bytes, schema: etree.XMLSchema) -> Element | int:
     try:
         for start in range(0, len(text), CHUNK):
             parser.feed(text[start : start + CHUNK])
-            if _has_finding(parser.feed_error_log):
+            findings = parser.feed_error_log.filter_from_errors()
+            if findings and findings[0].domain_name != _BY_SCHEMA:
+                raise _not_well_formed(findings[0].message, findings[0].line)
+            if findings:
                 return min(start + CHUNK, len(text))
         return parser.close()
     except etree.XMLSyntaxError as error:
-        if _has_finding(error.error_log):
+        if error.error_log.filter_from_errors()[0].domain_name == _BY_SCHEMA:
             return len(text)
-        raise _not_well_formed(error) from error
+        raise _not_well_formed(error.msg, error.lineno) from error
 
 
 def parse_beginning(text: bytes) -> Element:
@@ -158,14 +162,10 @@ def _parser() -> etree.XMLParser:
     return parser
 
 
-def _has_finding(log: "etree._ListErrorLog") -> bool:
-    return any(entry.domain_name == "SCHEMASV" for entry in log)
-
-
-def _not_well_formed(error: etree.XMLSyntaxError) -> Malformed:
+def _not_well_formed(message: str | None, line: int | None) -> Malformed:
     return Malformed(
-        f"This is no well-formed XML: {_shortened(error.msg or 'nothing found')}",
-        where=f"line {error.lineno}" if error.lineno else "",
+        f"This is no well-formed XML: {_shortened(message or 'nothing found')}",
+        where=f"line {line}" if line else "",
         mend="Let an XML library write the document",
     )
 
