@@ -1,8 +1,10 @@
-"""The mind of a gateway (floor 3, pure): what leaves, what waits, what an answer changes. A `hub.ports.Brain` for the desk.
+"""The mind of a gateway (floor 3, pure): what leaves, what waits, what an answer changes.
 
-An event is turned into changes of rows, and the state is those rows: folding an event applies what it shows. What is only
-remembered (unanswered documents, stamps) lives in views whose name starts with `_` and is shown to nobody. What an AGR or a
-DSO does with its documents stands in its own `Trade`.
+A `hub.ports.Brain` for the desk.
+
+An event is turned into changes of rows, and the state is those rows: folding an event applies what it shows. What is
+only remembered (unanswered documents, stamps) lives in views whose name starts with `_` and is shown to nobody. What
+an AGR or a DSO does with its documents stands in its own `Trade`.
 """
 
 import hashlib
@@ -237,7 +239,10 @@ class GatewayBrain:
     def _acknowledge(
         self, document: Document | None, title: str, now: datetime, refusal: Reason | None = None
     ) -> DocumentSent:
-        """The one answer to a document of the hub (R26). Its mRID follows from what it answers, so a repeat is the same."""
+        """The one answer to a document of the hub (R26).
+
+        Its mRID follows from what it answers, so a repeat is the same.
+        """
         rejected = tuple(_rejections(document)) if document and not refusal else ()
         code = ReasonCode.FULLY_REJECTED if refusal else ReasonCode.FULLY_ACCEPTED
         reasons = (Reason(ReasonCode.PARTLY_REJECTED if rejected else code), *((refusal,) if refusal else ()))

@@ -42,7 +42,10 @@ def business_type(document: Document) -> BusinessType:
 
 
 def expiry(document: Document, now: datetime) -> datetime:
-    """Until when delivery is worth trying (R27); never less than a quarter of an hour, so that the hub can refuse what is late."""
+    """Until when delivery is worth trying (R27).
+
+    Never less than a quarter of an hour, so that the hub can refuse what is late.
+    """
     match document:
         case UnavailabilityMarketDocument() if document.status:
             return now + AFTER_END

@@ -1,4 +1,7 @@
-"""What a gateway can be asked to do, by its clients and by what arrives. Ids are passed in; the brain takes the time from the desk."""
+"""What a gateway can be asked to do, by its clients and by what arrives.
+
+Ids are passed in; the brain takes the time from the desk.
+"""
 
 from msgspec import Struct
 
@@ -59,7 +62,10 @@ class Ask(Struct, frozen=True, kw_only=True):
 
 
 class Receive(Struct, frozen=True, kw_only=True):
-    """A document from the hub. `response` says it answers a request, `request` which one if known; `refusal` why it cannot be taken."""
+    """A document from the hub.
+
+    `response` says it answers a request, `request` which one if known; `refusal` why it cannot be taken.
+    """
 
     document: Document | None
     message_id: str

@@ -1,4 +1,7 @@
-"""Curves between JSON and documents (floor 3, pure): positions checked, instants in UTC and whole minutes, only changes kept."""
+"""Curves between JSON and documents (floor 3, pure): checked, and kept compact.
+
+Instants are UTC in whole minutes, as documents carry them; only the points where the value changes are kept.
+"""
 
 import itertools
 from datetime import UTC, datetime
@@ -54,11 +57,7 @@ def _period(body: PeriodBody, curve: str, at: str, *, signed: bool) -> Period:
     positions = [point.position for point in body.points]
     if curve == CurveType.FIXED_BLOCKS and positions != list(range(1, count + 1)):
         raise invalid(f"{at}.points", f"Curve A01 needs every position from 1 to {count} once, in order.")
-    if (
-        positions[0] != 1
-        or positions[-1] > count
-        or any(a >= b for a, b in itertools.pairwise(positions))
-    ):
+    if positions[0] != 1 or positions[-1] > count or any(a >= b for a, b in itertools.pairwise(positions)):
         raise invalid(f"{at}.points", f"Positions must rise, start at 1 and not pass {count}.")
     if not signed and (negative := [point for point in body.points if point.quantity < 0]):
         raise invalid(

@@ -1,4 +1,7 @@
-"""Every fact a gateway keeps: what it sent, what came, what its people did with it. The views are made from these alone."""
+"""Every fact a gateway keeps: what it sent, what came, what its people did with it.
+
+The views are made from these alone.
+"""
 
 from msgspec import Struct
 

@@ -1,14 +1,17 @@
-"""The gateway of one participant: the same small machine as the hub, with REST on one side and MADES on the other (floor 7).
+"""The gateway of one participant: a small machine like the hub (floor 7).
 
-Builds desk, reader, endpoint and door around one store and one transport, and runs them as named tasks. What an AGR or a
-DSO does with it is its `Trade` and its table of routes; `gateways.agr.app` and `gateways.dso.app` put them together.
+REST on one side, MADES on the other.
+
+Builds desk, reader, endpoint and door around one store and one transport, and runs them as named tasks. What an AGR
+or a DSO does with it is its `Trade` and its table of routes; `gateways.agr.app` and `gateways.dso.app` put them
+together.
 """
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 import msgspec
@@ -35,11 +38,12 @@ from hub.desk import Desk
 from hub.errors import Unavailable
 from hub.feed import Bells, Feed
 from hub.mades import paths
-from hub.mades.endpoint import Endpoint
+from hub.mades.endpoint import Endpoint, Incoming
 from hub.ports import Clock, MessageState, OutgoingMessage, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from hub.values import Role
+from hub.web.health import Health, Measure
 
 log = structlog.get_logger("gateways.gateway")
 
@@ -69,7 +73,7 @@ def identity(chosen: settings.GatewaySettings) -> Identity:
 
 
 class Gateway:
-    """See the module's charter. `run` until cancelled; `url` is known once `opened` is set."""
+    """See the module's charter. `run` until `stop`; `url` is known once `opened` is set."""
 
     def __init__(
         self,
@@ -121,8 +125,10 @@ class Gateway:
         self.outbound = Outbound(self.desk, self.reader, store.idempotency, who=who, clock=clock)
         self.inbound = Inbound(self.desk, who=who, settled=self.outbound.settled)
         self.door = Door(self, participant=who.me.id, tokens=store.tokens, clock=clock, http=chosen.http)
-        self.application = self.door.application(routes, contract.routes(api))
+        health = Health(trouble=self.trouble, measures=self.measures)
+        self.application = self.door.application(routes, [*contract.routes(api), *health.routes()])
         self.opened = asyncio.Event()
+        self._stopping = asyncio.Event()
         self.url = ""
         self._doubtful: set[Mrid] = set()
         self._doubt = asyncio.Event()
@@ -131,22 +137,55 @@ class Gateway:
         self._collect = asyncio.Event()
 
     async def run(self) -> None:
-        """Replay the log, open the door, work until cancelled; what is queued is finished on the way out."""
+        """Replay the log, open the door, work until `stop`. A part that ends early ends the whole."""
         await self.desk.start()
         self._doubtful.update(self.brain.overdue(self.clock.now() + timedelta(days=1)))
-        runner = await self._open()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.desk.run(), name="gateway.desk")
-                tasks.create_task(self.endpoint.run(), name="gateway.endpoint")
-                tasks.create_task(self._look_after_failures(), name="gateway.failures")
-                tasks.create_task(self._note_collected(), name="gateway.collected")
-                tasks.create_task(self._beat(), name="gateway.beat")
-        finally:
-            self.bells.close()
-            self.outbound.close()
-            await runner.cleanup()
-            self.opened.clear()
+        async with asyncio.TaskGroup() as tasks:
+            desk = tasks.create_task(self._lasting(self.desk.run()), name="gateway.desk")
+            runner = await self._open()
+            try:
+                loops = [
+                    tasks.create_task(self._lasting(loop), name=f"gateway.{name}")
+                    for name, loop in (
+                        ("endpoint", self.endpoint.run()),
+                        ("failures", self._look_after_failures()),
+                        ("collected", self._note_collected()),
+                        ("beat", self._beat()),
+                    )
+                ]
+                await self._stopping.wait()
+            finally:
+                self.opened.clear()
+                self._stopping.set()
+                self.bells.close()
+                self.outbound.close()
+                await runner.cleanup()
+            for loop in loops:
+                loop.cancel()
+            self.desk.stop()
+            await desk
+        log.info("gateway.stopped", position=self.desk.position)
+
+    def stop(self) -> None:
+        """Let `run` end in good order: no new requests, every wait answered, what is queued stored."""
+        self._stopping.set()
+
+    def trouble(self) -> str | None:
+        """Why this gateway takes no work at the moment; None when it does."""
+        if not self.opened.is_set():
+            return "stopping" if self._stopping.is_set() else "starting"
+        return self.endpoint.status().trouble
+
+    def measures(self) -> Iterator[Measure]:
+        """What this gateway has done and what waits; no participant is named (NF3)."""
+        status = self.endpoint.status()
+        yield Measure("log_position", "Events in the log.", self.desk.position)
+        yield Measure("commits_total", "Batches committed.", self.desk.commits, counts=True)
+        yield Measure("commands_waiting", "Commands not decided yet.", self.desk.waiting)
+        yield Measure("set_aside_total", "Documents that made the code fail (R30).", self.desk.set_aside, counts=True)
+        yield Measure("messages_sent_total", "Messages the broker has confirmed.", status.sent, counts=True)
+        yield Measure("messages_received_total", "Messages taken in.", status.received, counts=True)
+        yield Measure("polls", "Long polls that wait.", self.door.polling)
 
     async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
         """The bytes of outgoing documents, by message id. Raises Unavailable."""
@@ -171,8 +210,14 @@ class Gateway:
         log.info("gateway.opened", participant=self.who.me.id, url=self.url)
         return runner
 
-    async def _receive(self, incoming: object) -> None:
-        await self.inbound.receive(incoming)  # type: ignore[arg-type] # the endpoint's Incoming
+    async def _lasting(self, loop: Coroutine[Any, Any, None]) -> None:
+        """A loop that may only end when the gateway is stopping."""
+        await loop
+        if not self._stopping.is_set():
+            raise RuntimeError("A part of the gateway ended by itself. See the log before this.")
+
+    async def _receive(self, incoming: Incoming) -> None:
+        await self.inbound.receive(incoming)
 
     async def _rendered(self, message: OutgoingMessage) -> bytes:
         assert message.source is not None
@@ -248,7 +293,10 @@ class Gateway:
             await self.clock.sleep(BEAT_S)
 
     async def look_around(self) -> None:
-        """Remind of limits that end soon (R15), ask for the full state when due (R13), give up what is never answered."""
+        """Remind of limits that end soon (R15), ask for the full state when due (R13).
+
+        What is never answered is given up.
+        """
         now = self.clock.now()
         reminder = Remind(ahead_s=self.settings.gateway.reminder_s)
         for event in (await self.desk.submit(reminder, cause=f"{self.who.me.id}/reminders")).events:

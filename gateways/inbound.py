@@ -31,7 +31,10 @@ class Inbound:
         self._desk, self._who, self._settled = desk, who, settled
 
     async def receive(self, incoming: Incoming) -> None:
-        """Take one message in. Returns when it and its effect are stored. Raises Unavailable: it stays at the broker."""
+        """Take one message in.
+
+        Returns when it and its effect are stored. Raises Unavailable: it stays at the broker.
+        """
         message = incoming.message
         document, refusal = await self._read(message)
         refusal = refusal or (self._check(document, message) if document else None)
@@ -81,7 +84,10 @@ class Inbound:
 
 
 def set_aside(command: Any, entry: InboxEntry | None, error: str) -> Receive | None:  # a command of the gateway's brain
-    """The command that refuses a document which made the code fail (R30); None for a client's wish, whose caller is told."""
+    """The command that refuses a document which made the code fail (R30).
+
+    None for a client's wish: its caller is told.
+    """
     if not isinstance(command, Receive) or entry is None:
         return None
     why = Reason(ReasonCode.UNREADABLE, f"The receiving system cannot process it ({error}).")

@@ -1,4 +1,7 @@
-"""What the routes of both gateways share: documents sent and their story, one resource by its id, small checks (floor 7)."""
+"""What the routes of both gateways share: (floor 7).
+
+Documents sent and their story, one resource by its id, small checks.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar

@@ -1,4 +1,7 @@
-"""A client's write on its way: stored once, sent by the endpoint, answered as far as the client wants to wait (R34, R35)."""
+"""A client's write on its way: stored once, then sent by the endpoint (R34, R35).
+
+It is answered as far as the client wants to wait.
+"""
 
 import asyncio
 import hashlib
@@ -106,7 +109,7 @@ class Outbound:
                 return revision_of(event.document)
         raise ProblemError(
             HTTPStatus.CONFLICT,
-            "Nothing of this can be sent: it was cancelled, is known already, or changed meanwhile. Read it, then decide.",
+            "Nothing of this can be sent: it was cancelled, is known already, or has changed. Read it, then decide.",
             reason=ReasonCode.VERSION_CONFLICT.value,
             document=mrid,
         )

@@ -1,4 +1,7 @@
-"""Errors of the REST interfaces in one shape: problem details (RFC 9457) that say what was found, what was expected, what to do."""
+"""Errors of the REST interfaces in one shape: problem details (RFC 9457).
+
+They say what was found, what was expected, and what to do.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """How clients read rows: single ones, pages of lists, long polls (floor 7; R32, R33).
 
-A list page ends with the key it stopped at; a feed's answer with a cursor. Without one, a feed goes on where this token was
-last answered, and the first time it gives what is current.
+A list page ends with the key it stopped at; a feed's answer with a cursor. Without one, a feed goes on where this
+token was last answered, and the first time it gives what is current.
 """
 
 import binascii
@@ -135,8 +135,8 @@ class Reader:
     ) -> tuple[Sequence[Found[R]], str]:
         """What came since the cursor, and the next one. Without a cursor: since this token's last answer (R33).
 
-        The first time `current` gives what stands now; without it, or when nothing does, changes from now are waited for.
-        Raises ProblemError.
+        The first time `current` gives what stands now; without it, or when nothing does, changes from now are waited
+        for. Raises ProblemError.
         """
         query: PollQuery = call.query
         position = await self._position(call, view, query.after)

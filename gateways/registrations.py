@@ -1,7 +1,8 @@
 """Assets and connection points as their holder registers them (floor 3, pure; F4, R9, R10, R34).
 
-One story for both gateways: the wish becomes a series of a Ref document, the row says pending, the hub's answer makes it
-accepted or brings back what was accepted before. Order is by `createdDateTime`; the brain makes it strictly increasing.
+One story for both gateways: the wish becomes a series of a Ref document, the row says pending, the hub's answer makes
+it accepted or brings back what was accepted before. Order is by `createdDateTime`; the brain makes it strictly
+increasing.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""The door both gateways share: tokens, limits, one shape of errors, and calls that are data before they are run (floor 7).
+"""The door both gateways share: tokens, limits, one shape of errors (floor 7).
 
-A gateway's routes are a table of `Route`; the query and body of each are msgspec types, so that what the contract says is
-what is checked. Every refusal is a problem (RFC 9457). A request is logged without its payload; nothing here knows assets
-or limits.
+A gateway's routes are a table of `Route`; the query and body of each are msgspec types, so that what the contract
+says is what is checked. Every refusal is a problem (RFC 9457). A request is logged without its payload; nothing here
+knows assets or limits.
 """
 
 import time
@@ -28,7 +28,9 @@ S = TypeVar("S")
 JSON: Final = "application/json"
 XML: Final = "application/xml"
 MAX_WAIT_S: Final = 300
-OPEN_PATHS: Final = frozenset({"/ping", "/openapi.json", "/api.raml", "/docs"})
+OPEN_PATHS: Final = frozenset(
+    {"/ping", "/openapi.json", "/api.raml", "/docs", "/health/live", "/health/ready", "/metrics"}
+)
 """Answered without a token: they hold nothing of anybody's."""
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -130,7 +132,10 @@ class Door:
     async def _guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Whoever comes in has a token; whatever goes wrong leaves as a problem; each request is one line of the log."""
+        """Whoever comes in has a token; what goes wrong leaves as a problem.
+
+        Each request is one line of the log.
+        """
         started = time.perf_counter()
         answer: web.StreamResponse
         try:
@@ -155,7 +160,10 @@ class Door:
         return answer
 
     async def _admit(self, request: web.Request) -> Token:
-        """The token of a request. Raises ProblemError: the same 401 whatever is wrong with it, 429 when it asks too often."""
+        """The token of a request.
+
+        Raises ProblemError: the same 401 whatever is wrong with it, 429 when it asks too often.
+        """
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         bearer = secret.strip() if scheme.lower() == "bearer" else ""
         token = await self._tokens.lookup(bearer, now=self._clock.now()) if bearer else None

@@ -1,4 +1,7 @@
-"""Rows both gateways keep. Everything a gateway holds belongs to its one participant; lists, long polls and XML are made from rows."""
+"""Rows both gateways keep.
+
+Everything a gateway holds belongs to its one participant; lists, long polls and XML are made from rows.
+"""
 
 from typing import Final, Literal
 
@@ -45,9 +48,9 @@ class SentMessage(Struct, frozen=True, kw_only=True):
 
 
 class Registration(Struct, frozen=True, kw_only=True):
-    """An asset or point as its holder wants it (`series`), as the hub last accepted it (`confirmed`), and the last refusal (R34).
+    """An asset or point as its holder wants it (`series`), as the hub last accepted it (`confirmed`).
 
-    Views assets (AGR) and points (DSO), key the resource, group the connection point.
+    `reasons` are of the last refusal (R34). Views assets (AGR) and points (DSO), key the resource, group the point.
     """
 
     series: RefSeries

@@ -1,4 +1,7 @@
-"""What a gateway knows at one position of its log: tables of rows, with a way back to where a batch began (floor 3, pure)."""
+"""What a gateway knows at one position of its log: tables of rows (floor 3, pure).
+
+There is a way back to where a batch began.
+"""
 
 from collections.abc import Mapping
 from typing import TypeVar

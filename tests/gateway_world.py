@@ -1,4 +1,6 @@
-"""A hub and gateways in one process, driven over their REST interfaces: twins of store and transport, a clock that stands still.
+"""A hub and gateways in one process, driven over their REST interfaces: twins of store and transport.
+
+The clock stands still.
 
     async with World.running() as world:
         north = await world.dso("5790000000005")
@@ -111,7 +113,8 @@ class World:
         build = dso.build if role is Role.DSO else agr.build
         transport = self.system.network.attach(code)
         gateway = build(settings, store=store, transport=transport, clock=self.system.clock)
-        await store.tokens.record(f"token of {participant}", participant=code, label="test", now=self.system.clock.now())
+        now = self.system.clock.now()
+        await store.tokens.record(f"token of {participant}", participant=code, label="test", now=now)
         await self._stack.enter_async_context(working(gateway))
         return Client(gateway, self._session, f"token of {participant}")
 
@@ -120,12 +123,12 @@ class World:
 async def working(gateway: Gateway) -> AsyncIterator[None]:
     """Run a gateway for as long as the block lasts."""
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(gateway.run(), name="gateway")
+        tasks.create_task(gateway.run(), name="gateway")
         try:
             await gateway.opened.wait()
             yield
         finally:
-            task.cancel()
+            gateway.stop()
 
 
 def asset(id: str, point: str, *, produces: int = 0, consumes: int = 0) -> dict[str, Any]:  # noqa: A002 # JSON

@@ -1,4 +1,7 @@
-"""The REST interface of an aggregator's gateway: each route, its parameters, and what it does (contract: raml/agr.raml)."""
+"""The REST interface of an aggregator's gateway: each route, its parameters, and what it does.
+
+The contract is raml/agr.raml.
+"""
 
 from collections.abc import Sequence
 from http import HTTPStatus

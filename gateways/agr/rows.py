@@ -31,6 +31,9 @@ class PlannedSchedule(Struct, frozen=True, kw_only=True):
 
 
 class ReceivedLimit(Struct, frozen=True, kw_only=True):
-    """My copy of a limit as the hub issued it (R18). View limits, key the mRID, valid over its interval, issued by the hub."""
+    """My copy of a limit as the hub issued it (R18).
+
+    View limits, key the mRID, valid over its interval, issued by the hub.
+    """
 
     document: UnavailabilityMarketDocument

@@ -1,4 +1,7 @@
-"""Between the JSON of an aggregator's clients and the values of documents (floor 3, pure). Errors name the place in the JSON."""
+"""Between the JSON of an aggregator's clients and the values of documents (floor 3, pure).
+
+Errors name the place in the JSON.
+"""
 
 from datetime import datetime
 from typing import Literal

@@ -1,4 +1,7 @@
-"""The REST interface of a grid operator's gateway: each route, its parameters, and what it does (contract: raml/dso.raml)."""
+"""The REST interface of a grid operator's gateway: each route, its parameters, and what it does.
+
+The contract is raml/dso.raml.
+"""
 
 from collections.abc import Sequence
 from http import HTTPStatus

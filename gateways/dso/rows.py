@@ -1,4 +1,7 @@
-"""Rows of a grid operator's gateway: its points, the limits it sent, and what is on its grid. No operator anywhere (F5, NF3)."""
+"""Rows of a grid operator's gateway: its points, the limits it sent, and what is on its grid.
+
+No operator anywhere (F5, NF3).
+"""
 
 from typing import Final, Literal
 
@@ -15,7 +18,9 @@ FLOOR: Final = "_floor"
 
 
 class SentLimit(Struct, frozen=True, kw_only=True):
-    """A limit I sent: as I want it, as the hub last accepted it, and where the last change stands. View limits, key the mRID.
+    """A limit I sent: as I want it, as the hub last accepted it, and where the last change stands.
+
+    View limits, key the mRID.
 
     `revision` is the last one used: a refused revision is not used again.
     """
@@ -29,7 +34,10 @@ class SentLimit(Struct, frozen=True, kw_only=True):
 
 
 class AssetOnGrid(Struct, frozen=True, kw_only=True):
-    """An asset as the hub told it. View assets, key the resource, group the point; a withdrawn one stays, marked (R10)."""
+    """An asset as the hub told it.
+
+    View assets, key the resource, group the point; a withdrawn one stays, marked (R10).
+    """
 
     resource: Identifier
     point: Identifier
@@ -41,7 +49,10 @@ class AssetOnGrid(Struct, frozen=True, kw_only=True):
 
 
 class PlanOnGrid(Struct, frozen=True, kw_only=True):
-    """One asset's plan as the hub told it. View schedules, key the series, group the asset; a withdrawn one stays, marked."""
+    """One asset's plan as the hub told it.
+
+    View schedules, key the series, group the asset; a withdrawn one stays, marked.
+    """
 
     series: Mrid
     resource: Identifier

@@ -1,4 +1,6 @@
-"""What a grid operator's gateway does with its documents (floor 3, pure): points, limits, the grid's assets and plans (F4-F9).
+"""What a grid operator's gateway does with its documents (floor 3, pure; F4-F9).
+
+It registers points and sends limits; it is told the assets and plans on its grid.
 
 What the hub tells is ordered by when it was told: a late older delta never brings back what a newer one or a full list
 has removed (R10, R11).

@@ -1,4 +1,7 @@
-"""Between the JSON of a grid operator's clients and the values of documents (floor 3, pure). Errors name the place in the JSON."""
+"""Between the JSON of a grid operator's clients and the values of documents (floor 3, pure).
+
+Errors name the place in the JSON.
+"""
 
 from typing import Literal
 
