@@ -281,8 +281,9 @@ class MemoryOutbox:
         """The document of the message whose state changed, if one did."""
         for outgoing in self._of([received.related]):
             message = outgoing.message
-            if not genuine(received, message.receiver, None if message.body is None else digest_of(message.body)):
-                continue
+            sent = None if message.body is None else digest_of(message.body)
+            if message.related is not None or not genuine(received, message.receiver, sent):
+                continue  # acknowledgements are never acknowledged
             state = fold_acknowledgement(
                 outgoing.state,
                 received.internal_type,
