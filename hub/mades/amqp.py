@@ -20,7 +20,6 @@ from aio_pika.abc import (
     AbstractIncomingMessage,
     AbstractRobustChannel,
     AbstractRobustConnection,
-    AbstractRobustQueue,
     DeliveryMode,
 )
 from aio_pika.exceptions import (
@@ -214,19 +213,23 @@ class AmqpTransport:
             await handler(AmqpDelivery(message))
 
         try:
-            channel = await self._channel(on_return_raises=False)
+            async with asyncio.timeout(self._publish_timeout_s):
+                channel = await self._channel(on_return_raises=False)
+        except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
+            raise Unavailable(f"The broker opens no channel: {error!r}.") from error
+        try:
             await channel.set_qos(prefetch_count=prefetch, timeout=self._publish_timeout_s)
             source = await channel.declare_queue(self._queues[queue], passive=True, timeout=self._publish_timeout_s)
-            assert isinstance(source, AbstractRobustQueue)
-            tag = await source.consume(on_message, timeout=self._publish_timeout_s)
+            await source.consume(on_message, timeout=self._publish_timeout_s)
+            await self._closed.wait()
         except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
             raise Unavailable(f"The {queue} queue cannot be consumed: {error!r}.") from error
-        try:
-            await self._closed.wait()
         finally:
             if not self._closed.is_set():
+                # What was handed out and not settled goes back to the queue with the channel.
                 with suppress(*_LOST, TimeoutError):
-                    await source.cancel(tag, timeout=1.0)
+                    async with asyncio.timeout(1.0):
+                        await channel.close()
 
     async def close(self) -> None:
         """Stop consuming and leave."""

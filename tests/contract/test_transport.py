@@ -244,8 +244,7 @@ async def test_what_a_consumer_leaves_unsettled_comes_to_the_next_one(road: Road
         async with consuming(hub, Queue.BULK, first.keep):
             await north.publish(publication(body=b"left"))
             await first.count(1)
-        await hub.close()
-        async with connected(road, HUB) as (again,), consuming(again, Queue.BULK, second.settle):
+        async with consuming(hub, Queue.BULK, second.settle):
             (delivery,) = await second.count(1)
 
     assert delivery.body == b"left"

@@ -38,7 +38,7 @@ MESSAGE = Message(
 )
 
 CODES = st.from_regex(re.compile(r"[A-Za-z0-9@:-]{1,64}", re.ASCII), fullmatch=True)
-INSTANTS = st.datetimes(min_value=datetime.min.replace(year=2000), timezones=st.just(UTC)).map(
+INSTANTS = st.datetimes(min_value=datetime.min.replace(year=2000), timezones=st.just(UTC)).map(  # noqa: DTZ901 - hypothesis adds the zone
     lambda instant: instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 )
 MESSAGES = st.builds(
