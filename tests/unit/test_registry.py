@@ -21,7 +21,7 @@ from documents.model import (
 )
 from documents.versions import VERSIONS
 from tests.documents_by_family import render
-from tests.strategies_documents import acknowledgements, documents, gl_documents
+from tests.strategies_documents import acknowledgements, documents, gl_documents, problem_statements
 
 EMITTED = {"Ref": "1:2", "GL": "3:1", "Unavailability": "4:0", "StatusRequest": "4:0", "Acknowledgement": "8:1"}
 
@@ -99,7 +99,7 @@ def test_trap_02_an_mrid_that_does_not_fit_is_refused_and_never_cut(
             registry.render(changed)
 
 
-@given(documents.filter(lambda document: not is_sent(document)))
+@given(problem_statements)
 def test_a_document_that_is_only_read_is_not_written(document: Document) -> None:
     with pytest.raises(ValueError, match="is read, never sent"):
         registry.render(document)
