@@ -11,7 +11,7 @@ from hub.clock import ManualClock
 from hub.errors import Forbidden, Unavailable
 from hub.mades.codec import encode
 from hub.mades.endpoint import PingFailed
-from hub.mades.memory import Faults, MemoryNetwork
+from hub.mades.memory import Faults, MemoryNetwork, MemoryTransport
 from hub.mades.message import BusinessType, InternalType, Message
 from hub.ports import MessageState, Publication
 from tests.mades_components import ALPHA, BRAVO, HUB, NORTH, PARTIES, Component, pass_time
@@ -218,6 +218,54 @@ async def test_bytes_that_are_no_message_are_buried_and_the_loop_goes_on(world: 
     await world.run(2)
 
     assert (world.hub.effects, len(world.network.dead)) == (["document"], 1)
+
+
+async def test_a_business_message_cannot_pass_for_an_acknowledgement(world: World) -> None:
+    await world.deliver_raw(world.message(related="something"))
+
+    await world.run(2)
+
+    assert world.hub.effects == ["document"]
+
+
+async def test_an_acknowledgement_of_nothing_is_buried(world: World) -> None:
+    await world.deliver_raw(world.message(internal_type=InternalType.RECEIVE, content=b""))
+
+    await world.run(2)
+
+    assert (world.hub.effects, len(world.network.dead)) == ([], 1)
+
+
+async def test_nobody_but_its_receiver_can_acknowledge_a_message(world: World) -> None:
+    await world.hub.stop()
+    await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)
+    (message,) = await world.hub.store.outbox.claim(limit=1, now=world.clock.now(), lease_s=1)
+    forged = world.message(sender=ALPHA, internal_type=InternalType.RECEIVE, related=message.message_id, content=b"")
+    world.start(world.hub)
+    await world.north.stop()
+
+    await world.deliver_raw(forged, user=ALPHA)
+    await world.run(3)
+
+    assert await world.hub.state("assets") is MessageState.ACCEPTED
+
+
+async def test_a_road_that_crashes_on_one_message_lets_the_others_leave(world: World) -> None:
+    class Crashing(MemoryTransport):
+        async def publish(self, message: Publication) -> None:
+            if message.business_type == BusinessType.REQUEST:
+                raise RuntimeError("library")
+            await super().publish(message)
+
+    await world.north.stop()
+    world.north.start(Crashing(world.network, NORTH))
+    await world.north.submit(HUB, "request", BusinessType.REQUEST)
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+
+    await world.run(5)
+
+    assert world.hub.effects == ["points"]
+    assert await world.north.state("request") is MessageState.ACCEPTED
 
 
 async def test_changed_content_fails_at_its_authenticated_sender(world: World) -> None:

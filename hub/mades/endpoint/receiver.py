@@ -107,7 +107,7 @@ class Receiver:
         letters = [letter for delivery in deliveries if (letter := await self._opened(delivery)) is not None]
         standard = [each for each in letters if each.message.internal_type is InternalType.STANDARD]
         tracing = [each for each in letters if each.message.internal_type in _TRACING]
-        acknowledgements = [each for each in letters if each.message.related and each not in tracing]
+        acknowledgements = [each for each in letters if each.message.internal_type in _ACKNOWLEDGING]
         await self._acknowledge(acknowledgements)
         for letter in tracing:
             await self._traced(letter.message)
@@ -127,10 +127,10 @@ class Receiver:
             self._log.exception("message.unreadable")
             await self._bury(delivery, "E-FORMAT")
             return None
-        if message.internal_type is InternalType.STANDARD or message.internal_type in _TRACING or message.related:
-            return Letter(delivery, message)
-        await self._bury(delivery, "E-FORMAT")
-        return None
+        if message.internal_type in _ACKNOWLEDGING and message.related is None:
+            await self._bury(delivery, "E-FORMAT")
+            return None
+        return Letter(delivery, message)
 
     def _identify(self, message: Message, delivery: Delivery) -> None:
         if message.receiver != self._code or delivery.user_id != message.sender:
@@ -269,3 +269,4 @@ class Receiver:
 
 
 _TRACING: Final = frozenset({InternalType.TRACING, InternalType.TRACED})
+_ACKNOWLEDGING: Final = frozenset({InternalType.DELIVERY, InternalType.RECEIVE, InternalType.FAILURE})

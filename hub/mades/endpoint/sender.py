@@ -134,6 +134,10 @@ class Sender:
                 code = "E-UNROUTABLE" if isinstance(error, Unroutable) else "E-BROKER-DOWN"
                 await self._retry(line[position:], f"{code}: {error}")
                 break
+            except Exception as error:  # ours or the library's; the other messages leave all the same
+                self._log.exception("message.not_published", message=message.message_id)
+                await self._retry(line[position:], f"E-BROKER-DOWN: {error!r}")
+                break
             else:
                 confirmed.append(message.message_id)
         return confirmed
