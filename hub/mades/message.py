@@ -1,4 +1,4 @@
-"""The MADES message as a value (modelled on IEC 62325-503 and ECP 4): names and patterns of the interface, no bytes, no keys."""
+"""The MADES message as a value (modelled on IEC 62325-503 and ECP 4): names of the interface, no bytes, no keys."""
 
 from enum import StrEnum
 from typing import Final
@@ -39,8 +39,8 @@ URGENT: Final = frozenset({BusinessType.FORESEEN, BusinessType.UNFORESEEN, Busin
 class Message(Struct, frozen=True, kw_only=True):
     """One message between two endpoints. `generated` and `expires` are UTC with milliseconds.
 
-    `content` is the document of a STANDARD_MESSAGE, empty otherwise; acknowledgements carry `related` (the message id) and
-    `related_digest` (hexadecimal SHA-256 of the content they acknowledge).
+    `content` is the document of a STANDARD_MESSAGE, empty otherwise; acknowledgements carry `related` (the message id)
+    and `related_digest` (hexadecimal SHA-256 of the content they acknowledge).
     """
 
     message_id: str
