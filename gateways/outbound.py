@@ -171,7 +171,7 @@ class Outbound:
             )
         if message.verdict == "refused":
             raise self._refusal(message)
-        created = call.request.method == "POST" and message.revision == 1
+        created = call.request.method == "POST" and message.revision == 1 and message.verdict == "accepted"
         return answer(self.show(message), status=HTTPStatus.CREATED if created else HTTPStatus.OK, headers=headers)
 
     def _refusal(self, message: SentMessage) -> ProblemError:

@@ -78,9 +78,9 @@ def judge(document: Document, answer: AcknowledgementMarketDocument) -> Outcome:
         return Outcome(verdict="accepted", accepted=everything, reasons=_telling(answer.reasons))
     refused = {series.mrid: _why(series) for series in answer.rejected}
     if ReasonCode.PARTLY_REJECTED not in codes:
-        general = _telling(answer.reasons) or answer.reasons
+        general = _telling(answer.reasons) or (() if refused else answer.reasons)
         rejections = tuple(
-            Rejection(id=resource, reasons=refused.get(name) or general)
+            Rejection(id=resource, reasons=refused.get(name) or general or answer.reasons)
             for name, resources in items_of(document)
             for resource in resources
         )
@@ -122,7 +122,7 @@ def _nothing(codes: set[str]) -> bool:
 
 
 def _telling(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    return tuple(reason for reason in reasons if reason.code not in MARKERS or reason.text)
+    return tuple(reason for reason in reasons if reason.code not in MARKERS)
 
 
 def _why(series: RejectedSeries) -> tuple[Reason, ...]:

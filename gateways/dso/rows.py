@@ -15,6 +15,8 @@ LIMITS: Final = "limits"
 ASSETS: Final = "assets"
 SCHEDULES: Final = "schedules"
 FLOOR: Final = "_floor"
+TOLD: Final = "_told"
+"""When the hub last said of a key what was known already, or removed what was never seen."""
 
 
 class SentLimit(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from gateways import registrations
 from gateways.commands import ChangeResources, PutResources, RemoveResources
 from gateways.draft import EPOCH, Draft
 from gateways.dso.commands import CancelLimit, Content, SendLimit, UpdateLimit, span
-from gateways.dso.rows import ASSETS, FLOOR, LIMITS, POINTS, SCHEDULES, AssetOnGrid, PlanOnGrid, SentLimit
+from gateways.dso.rows import ASSETS, FLOOR, LIMITS, POINTS, SCHEDULES, TOLD, AssetOnGrid, PlanOnGrid, SentLimit
 from gateways.events import Reminded
 from gateways.identity import Identity
 from gateways.questions import Question, question
@@ -156,15 +156,15 @@ class GridTrade:
         self, series: Iterable[RefSeries], told: Instant, asked: Question | None, known: Tables
     ) -> Iterator[Row]:
         """Assets told at one instant; `asked` says that, for these points, this is all there is (A39)."""
-        floor = known.get(FLOOR, ASSETS, Stamp)
         named = set()
         for one in series:
             named.add(one.resource)
             before = known.get(ASSETS, one.resource, AssetOnGrid)
-            newest = max([stamp for stamp in (before and before.told, floor and floor.at) if stamp], default=told)
+            if _is_late(told, before.told if before else None, ASSETS, one.resource, known):
+                continue
             wanted = _on_grid(one, told, before)
-            if told >= newest and (replace(before, told=told) != wanted if before else not one.cancelled):
-                yield self._asset_row(wanted)
+            is_news = replace(before, told=told) != wanted if before else not one.cancelled
+            yield self._asset_row(wanted) if is_news else self._stamp(TOLD, one.resource, told)
         if asked is None:
             return
         for row in known.all(ASSETS, AssetOnGrid).values():
@@ -172,33 +172,37 @@ class GridTrade:
             if row.resource not in named and asked_for and not row.withdrawn and row.told <= told:
                 yield self._asset_row(replace(row, withdrawn=True, told=told))
         if not asked.resources:
-            yield Row(view=FLOOR, audience=self._who.audience, key=ASSETS, payload=Stamp(told))
+            yield self._floor(ASSETS, told, known)
 
     def _plans(self, series: Iterable[GlSeries], told: Instant, asked: Question | None, known: Tables) -> Iterator[Row]:
         """Plans told at one instant; the answer to an unfiltered question is all there is."""
-        floor = known.get(FLOOR, SCHEDULES, Stamp)
         named = set()
         for one in series:
             named.add(one.mrid)
             before = known.get(SCHEDULES, one.mrid, PlanOnGrid)
-            newest = max([stamp for stamp in (before and before.told, floor and floor.at) if stamp], default=told)
-            if one.resource is None or told < newest:
+            late = _is_late(told, before.told if before else None, SCHEDULES, one.mrid, known)
+            if one.resource is None or late:
                 continue
+            periods = () if one.cancelled else one.periods
             plan = PlanOnGrid(
-                series=one.mrid,
-                resource=one.resource,
-                periods=() if one.cancelled else one.periods,
-                withdrawn=one.cancelled,
-                told=told,
+                series=one.mrid, resource=one.resource, periods=periods, withdrawn=one.cancelled, told=told
             )
-            if before is None or replace(before, told=told) != plan:
-                yield self._plan_row(plan)
+            is_news = before is None or replace(before, told=told) != plan
+            yield self._plan_row(plan) if is_news else self._stamp(TOLD, one.mrid, told)
         if asked is None or asked.resources or asked.interval:
             return
         for row in known.all(SCHEDULES, PlanOnGrid).values():
             if row.series not in named and not row.withdrawn and row.told <= told:
                 yield self._plan_row(replace(row, withdrawn=True, periods=(), told=told))
-        yield Row(view=FLOOR, audience=self._who.audience, key=SCHEDULES, payload=Stamp(told))
+        yield self._floor(SCHEDULES, told, known)
+
+    def _floor(self, view: str, told: Instant, known: Tables) -> Row:
+        """That everything of a view was told at this instant; whatever is older is over."""
+        floor = known.get(FLOOR, view, Stamp)
+        return self._stamp(FLOOR, view, max(told, floor.at) if floor else told)
+
+    def _stamp(self, view: str, key: str, told: Instant) -> Row:
+        return Row(view=view, audience=self._who.audience, key=key, payload=Stamp(told))
 
     def _asset_row(self, asset: AssetOnGrid) -> Row:
         return Row(view=ASSETS, audience=self._who.audience, key=asset.resource, payload=asset, group=asset.point)
@@ -249,6 +253,12 @@ def _settled(limit: SentLimit, document: UnavailabilityMarketDocument, outcome: 
 def _reasons(outcome: Outcome) -> tuple[Reason, ...]:
     inner = (reason for rejection in outcome.rejected for reason in rejection.reasons)
     return tuple(dict.fromkeys((*outcome.reasons, *inner)))
+
+
+def _is_late(told: Instant, before: Instant | None, view: str, key: str, known: Tables) -> bool:
+    """Whether something newer was told already: of this key, or of everything (R10)."""
+    stamps = (known.get(FLOOR, view, Stamp), known.get(TOLD, key, Stamp))
+    return any(told < at for at in (before, *(stamp.at for stamp in stamps if stamp)) if at)
 
 
 def _on_grid(series: RefSeries, told: Instant, before: AssetOnGrid | None) -> AssetOnGrid:

@@ -18,5 +18,8 @@ async def test_a_limit_posted_at_the_dso_reaches_each_aggregators_long_poll_as_i
 
         assert sent["verdict"] == "accepted"
         assert [p["quantity"] for p in of_alpha["items"][0]["shares"][0]["periods"][0]["points"]] == [500_000, 250_000]
-        assert [p["quantity"] for p in of_bravo["items"][0]["shares"][0]["periods"][0]["points"]] == [1_500_000, 750_000]
+        assert [p["quantity"] for p in of_bravo["items"][0]["shares"][0]["periods"][0]["points"]] == [
+            1_500_000,
+            750_000,
+        ]
         assert {item["id"] for item in (await north.get("/assets"))["items"]} == {A1, A2}
