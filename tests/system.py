@@ -31,7 +31,6 @@ from documents.model import (
 from documents.values import Identifier
 from hub.app import Hub, memory_store
 from hub.clock import ManualClock
-from hub.commands import AddParticipant
 from hub.mades.endpoint import Endpoint, Incoming
 from hub.mades.memory import MemoryNetwork
 from hub.mades.message import URGENT, BusinessType
@@ -162,13 +161,9 @@ class System:
     async def admit(self, participant: str, role: Role, *, brp: str | None = None) -> Identifier:
         """Make somebody a participant, known to the hub and the network."""
         code = identifiers.party(participant)
-        command = AddParticipant(
-            participant=code, role=role, name=participant, brp=identifiers.party(brp) if brp else None, by="test"
-        )
-        await self.hub.desk.submit(command, cause="test")
+        await self.hub.admit(code, role, name=participant, brp=identifiers.party(brp) if brp else None, by="test")
         self._parties[code] = Party(role.value)
         self._provision()
-        await self.until(lambda: self.hub.party_of(code) is not None, f"the hub to know {code}")
         return code
 
     async def join(self, participant: str, role: Role, *, brp: str | None = None) -> Member:

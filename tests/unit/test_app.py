@@ -25,6 +25,7 @@ from documents.model import (
 )
 from documents.values import Identifier, Interval, Period, Point, Reason
 from hub import app
+from hub.app.running import FOLLOW_S, LARGE_BYTES
 from hub.clock import ORIGIN
 from hub.commands import AddParticipant, ReassignResource, SuspendParticipant
 from hub.desk import Desk
@@ -285,7 +286,7 @@ async def test_r6_what_the_command_line_commits_reaches_a_running_hub() -> None:
             asset = identifiers.parse_identifier("asset-a")
             await own.submit(ReassignResource(resource=asset, to=bravo.id, why="sold", by="ops"), cause="cli")
 
-        await system.clock.advance(app.FOLLOW_S)
+        await system.clock.advance(FOLLOW_S)
         await system.until(lambda: len(bravo.all(UnavailabilityMarketDocument)) == 2, "the new operator's copy")
         await system.until(lambda: len(alpha.all(UnavailabilityMarketDocument)) == 2, "the old operator's cancel")
 
@@ -303,7 +304,7 @@ async def test_a_participant_that_the_command_line_adds_can_send() -> None:
         async with working(own):
             await own.submit(AddParticipant(participant=south, role=Role.DSO, by="ops"), cause="cli")
 
-        await system.clock.advance(app.FOLLOW_S)
+        await system.clock.advance(FOLLOW_S)
 
         await system.until(lambda: system.hub.party_of(south) is not None, "the new participant")
 
@@ -312,7 +313,7 @@ async def test_a_large_document_takes_the_same_way() -> None:
     async with System.running() as system:
         north, alpha, _ = await played(system)
         many = assets(alpha, {f"asset-{number:04d}": 1000 for number in range(600)})
-        assert len(registry.render(many)) > app.LARGE_BYTES
+        assert len(registry.render(many)) > LARGE_BYTES
 
         assert verdict(await alpha.ask(many)) == "A01"
         await system.beat()

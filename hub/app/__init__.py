@@ -1,0 +1,25 @@
+"""The hub as one process: the only place where its parts are put together (floor 7; ARCHITECTURE 9).
+
+`Hub` is wired from adapters that its owner opened, so that the demo, the tests and production run the same code.
+`serve` opens the real ones as the settings say.
+"""
+
+from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store
+from hub.app.process import credentials, database, leadership, open_store, operating, serve
+from hub.app.running import Hub
+
+__all__ = [
+    "Hub",
+    "Store",
+    "beat_mrid",
+    "brain_of",
+    "credentials",
+    "database",
+    "hub_id",
+    "leadership",
+    "letterhead",
+    "memory_store",
+    "open_store",
+    "operating",
+    "serve",
+]

@@ -1,0 +1,199 @@
+"""The hub on real ground: database, lock, broker, signals, probes; and the operator's own desk on the same log."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from hub.app.parts import beat_mrid, brain_of, hub_id
+from hub.app.running import Hub
+from hub.clock import SystemClock
+from hub.desk import Desk
+from hub.errors import Unavailable
+from hub.feed import Bells
+from hub.mades.amqp import AmqpTransport
+from hub.settings import EMBEDDED, HubSettings
+from hub.store.embedded import EmbeddedPostgres, running_url
+from hub.store.migrate import migrate
+from hub.store.postgres import PostgresStore
+from hub.web.health import Health, listening
+
+RETRY_S: Final = 2.0
+STANDBY_LOCK: Final = (728302, 1)
+DATABASE: Final = "hub"
+
+log = structlog.get_logger("hub.app")
+
+
+class _Process:
+    """The hub before and while it runs, so that signals and probes are answered from the first moment."""
+
+    def __init__(self) -> None:
+        self.hub: Hub | None = None
+        self.has_lost_database = False
+        self._main = asyncio.current_task()
+
+    def stop(self) -> None:
+        """End in good order, or give up waiting to begin."""
+        if self.hub:
+            self.hub.stop()
+        elif self._main:
+            self._main.cancel()
+
+    def lose_database(self) -> None:
+        """The session that made this the one hub is gone: another may take over at any moment."""
+        self.has_lost_database = True
+        log.error("hub.database_lost")
+        self.stop()
+
+    def health(self) -> Health:
+        """Not ready until the hub runs."""
+        return Health(
+            trouble=lambda: self.hub.trouble() if self.hub else "waiting to begin",
+            measures=lambda: self.hub.measures() if self.hub else (),
+        )
+
+
+async def serve(settings: HubSettings) -> None:
+    """Run the hub until it is told to stop; a second one on the same database stands by until the first is gone.
+
+    Raises:
+        SettingsError: the database refuses us or is not ours.
+        Unavailable: the database is lost.
+    """
+    process = _Process()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, process.stop)
+    with suppress(asyncio.CancelledError):
+        await _serve(settings, process)
+    if process.has_lost_database:
+        raise Unavailable("The session at the database was lost. Start the hub again.")
+
+
+async def _serve(settings: HubSettings, process: _Process) -> None:
+    async with AsyncExitStack() as stack:
+        app = web.Application()
+        app.add_routes(process.health().routes())
+        await stack.enter_async_context(listening(app, settings.http))
+        url = await stack.enter_async_context(database(settings))
+        await migrate(url)
+        await stack.enter_async_context(leadership(url, process.lose_database))
+        store = await stack.enter_async_context(await open_store(settings, url))
+        transport = await _connected(settings)
+        stack.push_async_callback(transport.close)
+        process.hub = Hub(settings.hub, store=store, transport=transport)
+        await process.hub.run()
+
+
+@asynccontextmanager
+async def operating(settings: HubSettings) -> AsyncIterator[tuple[Desk, PostgresStore]]:
+    """A desk of one's own on the hub's log, for a command of the operator; a running hub follows what it commits.
+
+    Raises:
+        SettingsError: the database refuses us or is not ours.
+        Unavailable: the database does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(database(settings))
+        await migrate(url)
+        store = await stack.enter_async_context(await open_store(settings, url))
+        desk = Desk(brain_of(settings.hub), store.log, store.commit, clock=SystemClock(), bells=Bells())
+        await desk.start()
+        work = asyncio.create_task(desk.run(), name="desk")
+        try:
+            yield desk, store
+        finally:
+            desk.stop()
+            await work
+
+
+@asynccontextmanager
+async def database(settings: HubSettings) -> AsyncIterator[str]:
+    """The URL of the hub's database; the embedded server runs for as long as the block lasts."""
+    url = settings.database.url.reveal()
+    if url != EMBEDDED:
+        yield url
+        return
+    if (running := running_url(settings.database.dir, DATABASE)) and await _answers(running):
+        yield running
+        return
+    async with EmbeddedPostgres(settings.database.dir, durable=True) as postgres:
+        yield await postgres.database(DATABASE)
+
+
+async def _answers(url: str) -> bool:
+    """Whether a server is there; a killed one may have left its socket behind."""
+    try:
+        connection = await asyncpg.connect(url)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
+
+
+async def open_store(settings: HubSettings, url: str) -> PostgresStore:
+    """The hub's store in a migrated database. Raises SettingsError, Unavailable."""
+    return await PostgresStore.open(
+        url,
+        component=hub_id(settings.hub),
+        mrid_of=partial(beat_mrid, settings.hub),
+        min_connections=settings.database.pool_min,
+        max_connections=settings.database.pool_max,
+    )
+
+
+@asynccontextmanager
+async def leadership(url: str, lost: Callable[[], None]) -> AsyncIterator[None]:
+    """Be the one hub of this database: wait as the standby until the other's session has ended.
+
+    `lost` is called when our own session ends before the block does.
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        if not await _leads(connection):
+            log.info("hub.standby")
+            while not await _leads(connection):  # noqa: ASYNC110 # the other process has no way to tell us
+                await asyncio.sleep(RETRY_S)
+
+        def ended(_: object) -> None:
+            lost()
+
+        connection.add_termination_listener(ended)
+        try:
+            yield
+        finally:
+            connection.remove_termination_listener(ended)
+    finally:
+        await connection.close()
+
+
+async def _leads(connection: "asyncpg.Connection[asyncpg.Record]") -> bool:
+    return bool(await connection.fetchval("select pg_try_advisory_lock($1, $2)", *STANDBY_LOCK))
+
+
+async def _connected(settings: HubSettings) -> AmqpTransport:
+    """The road to the broker, as soon as it answers. Raises Refused."""
+    code = hub_id(settings.hub)
+    url = credentials(settings.broker.url.reveal(), code, settings.broker.password.reveal())
+    while True:
+        try:
+            return await AmqpTransport.connect(url, code=code, heartbeat_s=settings.broker.heartbeat_s)
+        except Unavailable as error:
+            log.warning("broker.unavailable", retry_s=RETRY_S, error=str(error))
+            await asyncio.sleep(RETRY_S)
+
+
+def credentials(url: str, code: str, password: str) -> str:
+    """A broker's address with a component's code and password in it, unless it names a user already."""
+    parts = urlsplit(url)
+    if parts.username:
+        return url
+    host = f"{quote(code, safe='')}:{quote(password, safe='')}@{parts.netloc}"
+    return urlunsplit(parts._replace(netloc=host))

@@ -1,0 +1,216 @@
+"""A running hub: messages in, commands decided, documents out, and the loops around them.
+
+Stop order: not ready, stop taking messages, wake all waits, drain the desk.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from documents.codes import ReasonCode
+from documents.values import Identifier
+from hub import intake
+from hub.app.parts import Store, brain_of, hub_id, letterhead, quarantine
+from hub.clock import SystemClock
+from hub.commands import AddParticipant, Command, Quarantine, RaiseAlarm, RefuseDocument
+from hub.compose import decoded
+from hub.desk import Desk
+from hub.dispatch import Dispatch
+from hub.errors import Unavailable
+from hub.feed import Bells, Feed
+from hub.mades.endpoint import Endpoint, Incoming
+from hub.mades.message import URGENT
+from hub.mades.paths import Party
+from hub.ports import OPERATOR, Clock, Scope, Transport
+from hub.rows import PARTICIPANTS, Participant
+from hub.settings import Hub as Market
+from hub.values import Role
+from hub.web.health import Measure
+
+LARGE_BYTES: Final = 64 * 1024
+"""From here on a document is read in a thread: parsing would hold up the loop."""
+FOLLOW_S: Final = 1.0
+"""How often the log is looked at for what the command line has committed."""
+PARTICIPANTS_S: Final = 60.0
+
+log = structlog.get_logger("hub.app")
+security = structlog.get_logger("tps.security")
+
+
+class Hub:
+    """A running hub on the given store and transport; see the charter of the package."""
+
+    def __init__(self, market: Market, *, store: Store, transport: Transport, clock: Clock | None = None) -> None:
+        self.id = hub_id(market)
+        self._market, self._store, self._transport, self._clock = market, store, transport, clock or SystemClock()
+        self._stopping = asyncio.Event()
+        self._is_ready = False
+        self._parties: dict[str, Party] = {}
+        self.bells = Bells()
+        self.feed = Feed(store.rows, self.bells, self._clock)
+        self.brain = brain_of(market)
+        self.desk = Desk(
+            self.brain,
+            store.log,
+            store.commit,
+            clock=self._clock,
+            bells=self.bells,
+            quarantine=quarantine,
+            committed=self._committed,
+        )
+        self.dispatch = Dispatch(store.rows, store.outbox, head=letterhead(market), clock=self._clock, memory=store)
+        self.endpoint = Endpoint(
+            self.id,
+            party=Party.HUB,
+            hub=self.id,
+            transport=transport,
+            outbox=store.outbox,
+            inbox=store.commit,
+            clock=self._clock,
+            render=self.dispatch.render,
+            receive=self.receive,
+            party_of=self.party_of,
+        )
+
+    async def run(self) -> None:
+        """Replay the log, then work until `stop`. A part that ends early ends the whole."""
+        await self.desk.start()
+        seen = await self._take_in_participants(0, timeout_s=0)
+        async with asyncio.TaskGroup() as tasks:
+            desk = tasks.create_task(self._lasting(self.desk.run()), name="desk")
+            loops = [
+                tasks.create_task(self._lasting(loop), name=name)
+                for name, loop in (
+                    ("endpoint", self.endpoint.run()),
+                    ("beat", self.dispatch.beat(self._market.beat_s, self.endpoint.wake)),
+                    ("watch", self.dispatch.watch(self._market.alarm_s, self._alarm)),
+                    ("follow", self._follow()),
+                    ("participants", self._follow_participants(seen)),
+                )
+            ]
+            self._is_ready = True
+            log.info("hub.ready", hub=self.id, position=self.desk.position)
+            await self._stopping.wait()
+            self._is_ready = False
+            for loop in loops:
+                loop.cancel()
+            self.bells.close()
+            self.desk.stop()
+            await desk
+        log.info("hub.stopped", position=self.desk.position)
+
+    def stop(self) -> None:
+        """Let `run` end in good order."""
+        self._stopping.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Hub"]:
+        """The hub for as long as the block lasts."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.run(), name="hub")
+            try:
+                yield self
+            finally:
+                self.stop()
+
+    async def admit(
+        self, participant: Identifier, role: Role, *, name: str = "", brp: Identifier | None = None, by: str
+    ) -> None:
+        """Make somebody a participant whose messages are taken (R1). Raises Rejected."""
+        command = AddParticipant(participant=participant, role=role, name=name, brp=brp, by=by)
+        await self.desk.submit(command, cause=f"admit/{participant}")
+        self._parties[participant] = Party(role.value)
+
+    async def receive(self, incoming: Incoming) -> None:
+        """Take in one message: durable, with its answer, when this returns (R26, R29)."""
+        message = incoming.message
+        envelope = intake.Envelope(
+            sender=Identifier(message.sender), business_type=message.business_type, message_id=message.message_id
+        )
+        command = await self._read(message.content, envelope)
+        if isinstance(command, RefuseDocument) and command.reasons[0].code == ReasonCode.SENDER_INVALID:
+            security.warning("document.refused", sender=envelope.sender, business_type=envelope.business_type)
+        await self.desk.submit(
+            command,
+            cause=_cause(command),
+            inbox=incoming.entry,
+            payload=message.content,
+            urgent=message.business_type in URGENT,
+        )
+
+    def party_of(self, code: str) -> Party | None:
+        """What a component is in the exchange; None for one that is no participant."""
+        return self._parties.get(code)
+
+    async def _read(self, content: bytes, envelope: intake.Envelope) -> Command:
+        """The command in a message; a document that makes the reader itself fail is set aside (R30)."""
+        read = partial(intake.read, content, envelope=envelope, hub=self.id, national=self._market.national_scheme)
+        try:
+            return await asyncio.to_thread(read) if len(content) > LARGE_BYTES else read()
+        except Exception as error:
+            log.error("document.unreadable", message=envelope.message_id, sender=envelope.sender, exc_info=error)
+            origin = intake.unreadable_origin(content, envelope)
+            return Quarantine(origin=origin, message_id=envelope.message_id, error=type(error).__name__)
+
+    async def _alarm(self, subject: str, text: str) -> None:
+        await self.desk.submit(RaiseAlarm(subject=subject, text=text), cause=f"alarm/{subject}", urgent=True)
+
+    async def _follow(self) -> None:
+        """Notice what another process (the command line) has committed."""
+        while True:
+            await self._clock.sleep(FOLLOW_S)
+            with suppress(Unavailable):
+                if await self._store.log.head() > self.desk.position:
+                    await self.desk.catch_up()
+
+    async def _follow_participants(self, seen: int) -> None:
+        while True:
+            seen = await self._take_in_participants(seen, timeout_s=PARTICIPANTS_S)
+
+    async def _take_in_participants(self, seen: int, *, timeout_s: float) -> int:
+        """Learn who is a participant, from the operator's rows after `seen`; returns the newest one seen."""
+        items = await self.feed.wait(Scope(OPERATOR), PARTICIPANTS, after=seen, timeout_s=timeout_s, limit=10_000)
+        for item in items:
+            if participant := decoded(item, Participant):
+                self._parties[participant.participant] = Party(participant.role.value)
+        return items[-1].sequence if items else seen
+
+    async def _lasting(self, loop: Coroutine[Any, Any, None]) -> None:
+        """A loop that may only end when the hub is stopping."""
+        await loop
+        if not self._stopping.is_set():
+            raise RuntimeError("A part of the hub ended by itself. See the log before this.")
+
+    def _committed(self) -> None:
+        self.endpoint.wake()
+
+    def trouble(self) -> str | None:
+        """Why this hub takes no work at the moment; None when it does."""
+        if not self._is_ready:
+            return "stopping" if self._stopping.is_set() else "starting"
+        return self.endpoint.status().trouble
+
+    def measures(self) -> Iterator[Measure]:
+        """What this hub has done and what waits; no participant is named (NF3)."""
+        status = self.endpoint.status()
+        yield Measure("log_position", "Events in the log.", self.desk.position)
+        yield Measure("commits_total", "Batches committed.", self.desk.commits, counts=True)
+        yield Measure("commands_waiting", "Commands not decided yet.", self.desk.waiting)
+        yield Measure("set_aside_total", "Documents that made the code fail (R30).", self.desk.set_aside, counts=True)
+        yield Measure("messages_sent_total", "Messages the broker has confirmed.", status.sent, counts=True)
+        yield Measure("messages_received_total", "Messages taken in.", status.received, counts=True)
+        yield Measure("messages_repeated_total", "Messages that came again.", status.duplicates, counts=True)
+        yield Measure("messages_refused_total", "Messages refused for good.", status.refused, counts=True)
+        yield Measure("messages_dead_total", "Messages buried.", status.dead, counts=True)
+        yield Measure("waits", "Waits for rows.", len(self.bells))
+
+
+def _cause(command: Command) -> str:
+    """What led to the events of a document: its sender and id; commands of one document keep their order (R28)."""
+    origin = getattr(command, "origin", None)
+    assert origin is not None, "only documents come from outside"
+    return f"{origin.sender}/{origin.mrid or origin.title}"

@@ -1,0 +1,101 @@
+"""The hub on real ground: its database, its lock, its commands (R1, R6)."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+from click.testing import CliRunner
+
+from hub import app
+from hub.app import process
+from hub.cli import tps
+from hub.errors import SettingsError
+from hub.settings import Database, HubSettings, Secret
+from tests.fixtures_store import DatabaseUrl
+from tests.system import HUB, MARKET
+
+NORTH, ALPHA, BRAVO = "5790000000005", "45X-AGR-ALPHA--N", "45X-AGR-BRAVO--B"
+
+pytestmark = pytest.mark.slow
+
+
+async def test_a_second_hub_stands_by_until_the_first_is_gone(
+    database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "RETRY_S", 0.01)
+    url = await database_url()
+    second_leads = asyncio.Event()
+
+    async def second() -> None:
+        async with app.leadership(url, lambda: None):
+            second_leads.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        async with app.leadership(url, lambda: None):
+            tasks.create_task(second())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(second_leads.wait(), 0.1)
+        await asyncio.wait_for(second_leads.wait(), 20)
+
+
+async def test_a_hub_that_loses_its_session_is_told(database_url: DatabaseUrl) -> None:
+    url, lost = await database_url(), asyncio.Event()
+    async with app.leadership(url, lost.set):
+        other = await asyncpg.connect(url)
+        await other.execute(
+            "select pg_terminate_backend(pid) from pg_locks join pg_database on oid = database "
+            "where locktype = 'advisory' and datname = current_database()"
+        )
+        await other.close()
+
+        await asyncio.wait_for(lost.wait(), 20)
+
+
+async def test_the_database_of_another_hub_is_refused(database_url: DatabaseUrl) -> None:
+    url = await database_url()
+    settings = HubSettings(hub=MARKET, database=Database(url=Secret(url)))
+    async with app.operating(settings) as (desk, _):
+        assert desk.position == 0
+    other = HubSettings(hub=type(MARKET)(id=NORTH, secret=MARKET.secret), database=settings.database)
+
+    with pytest.raises(SettingsError, match="Use another database"):
+        async with app.operating(other):
+            pass
+
+
+def run(directory: Path, *arguments: str) -> tuple[int, str]:
+    """One command of the operator; exit code and what it printed."""
+    settings = {
+        "TPS__HUB__ID": HUB,
+        "TPS__HUB__SECRET": MARKET.secret.reveal(),
+        "TPS__DATABASE__DIR": str(directory),
+    }
+    result = CliRunner(env=settings).invoke(tps, arguments)
+    return result.exit_code, result.output
+
+
+def test_r1_participants_are_added_listed_suspended_and_resumed_from_the_command_line(tmp_path: Path) -> None:
+    assert run(tmp_path, "participants", "add", NORTH, "DSO", "--name", "North") == (0, f"{NORTH} is now DSO.\n")
+    assert run(tmp_path, "participants", "add", NORTH, "dso", "--name", "North") == (0, f"{NORTH} is already DSO.\n")
+    assert run(tmp_path, "participants", "add", ALPHA, "AGR")[0] == 0
+    assert run(tmp_path, "participants", "suspend", ALPHA, "--why", "late")[0] == 0
+
+    assert run(tmp_path, "participants", "list") == (0, f"{ALPHA}  AGR  -    (suspended)\n{NORTH}  DSO  -  North\n")
+
+    assert run(tmp_path, "participants", "resume", ALPHA, "--why", "paid")[0] == 0
+    assert "suspended" not in run(tmp_path, "participants", "list")[1]
+
+
+def test_what_cannot_be_done_ends_with_1_and_wrong_usage_with_2_both_with_words(tmp_path: Path) -> None:
+    run(tmp_path, "participants", "add", NORTH, "DSO")
+    refused = run(tmp_path, "participants", "add", NORTH, "AGR")
+    unknown = run(tmp_path, "assets", "reassign", "571313100000000010", "--to", ALPHA, "--why", "sold")
+    no_point = run(tmp_path, "points", "reassign", "571313199000000014", "--to", NORTH, "--why", "sold")
+    no_id = run(tmp_path, "participants", "add", "45X-AGR-ALPHA--X", "AGR")
+
+    assert (refused[0], unknown[0], no_point[0], no_id[0]) == (1, 1, 1, 2)
+    assert "cannot become AGR" in refused[1]
+    assert "N was expected" in no_id[1]
+    for _, words in (refused, unknown, no_point, no_id):
+        assert "Traceback" not in words
