@@ -5,7 +5,9 @@ from typing import Literal
 
 from aiohttp import web
 
+from raml import site
+
 
 def routes(api: Literal["agr", "dso"]) -> Sequence[web.AbstractRouteDef]:
-    """Routes that need no token; filled in by the package `raml`."""
-    return ()
+    """Routes that need no token. Raises RamlError."""
+    return site.routes(api)

@@ -5,7 +5,7 @@ Made for tests, which watch every answer with it; needs `jsonschema`, which the 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -20,9 +20,19 @@ class ContractBroken(AssertionError):
     """An answer that the contract does not allow. The message says each reason."""
 
 
-def check(api: Api, method: str, path: str, *, status: int, content_type: str, body: bytes) -> None:
+def check(
+    api: Api,
+    method: str,
+    path: str,
+    *,
+    status: int,
+    content_type: str,
+    body: bytes,
+    headers: Mapping[str, str] | None = None,
+) -> None:
     """Compare an answer with the contract; `path` is the path that was asked for. Raises ContractBroken."""
     found = list(violations(api, method, path, status=status, content_type=content_type, body=body))
+    found += missing_headers(api, method, path, status=status, headers=headers) if headers is not None else ()
     if found:
         raise ContractBroken(f"{method} {path} -> {status} {content_type}: " + "; ".join(found))
 
@@ -46,6 +56,16 @@ def violations(api: Api, method: str, path: str, *, status: int, content_type: s
     yield from _body(api, media, media_type, body)
     if media_type == PROBLEM and json.loads(body).get("status") != status:
         yield f"the problem says status {json.loads(body).get('status')}"
+
+
+def missing_headers(api: Api, method: str, path: str, *, status: int, headers: Mapping[str, str]) -> Iterator[str]:
+    """Headers that the contract promises and an answer lacks."""
+    operation = operation_of(api, method, path)
+    response = operation.responses.get(status) if operation else None
+    given = {name.lower() for name in headers}
+    for header in response.headers if response else ():
+        if header.required and header.name.lower() not in given:
+            yield f"the header {header.name} is missing"
 
 
 def operation_of(api: Api, method: str, path: str) -> Operation | None:
