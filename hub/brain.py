@@ -4,7 +4,7 @@ Which aggregate decides what, which projections exist, how an event is stored an
 here knows of time, randomness, storage or documents' XML.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, assert_never, get_args
@@ -74,8 +74,9 @@ class BrainSettings(Struct, frozen=True):
 class HubBrain:
     """See the charter. One desk holds it; nobody else calls it."""
 
-    def __init__(self, settings: BrainSettings) -> None:
+    def __init__(self, settings: BrainSettings, *, projections: Sequence[Projection] = PROJECTIONS) -> None:
         self._state = HubState(settings.secret)
+        self._projections = projections
 
     def decide(self, command: c.Command, now: datetime) -> Sequence[e.Event]:
         """The events a command causes on the present state; changes nothing.
@@ -141,7 +142,7 @@ class HubBrain:
 
     def rows(self, recorded: Recorded[e.Event]) -> Sequence[Row]:
         """The rows an event causes, seen from the state before it."""
-        return [row for projection in PROJECTIONS for row in projection(recorded, self._state)]
+        return [row for projection in self._projections for row in projection(recorded, self._state)]
 
     def evolve(self, recorded: Recorded[e.Event]) -> None:
         """Fold an event into the state. What follows from a move is folded first, while the old place is still known."""
@@ -182,7 +183,7 @@ class HubBrain:
         """Return to a remembered state, at a cost proportional to what happened since."""
         self._state.journal.rollback(savepoint)
 
-    def contents(self) -> Mapping[str, Any]:
+    def contents(self) -> dict[str, Any]:
         """The whole state by name, to compare two brains; its values differ in type."""
         return self._state.contents()
 

@@ -10,7 +10,7 @@ import msgspec
 
 from documents.identifiers import code_of
 from documents.values import Identifier, Instant, Interval, Period, Point, Reason
-from hub.brain import BrainSettings, HubBrain
+from hub.brain import PROJECTIONS, BrainSettings, HubBrain, Projection
 from hub.commands import (
     AddParticipant,
     AnnounceLimit,
@@ -71,8 +71,10 @@ def digest_of(command: Any) -> str:  # any struct
 class World:
     """A hub and everything it has said. `rows` holds every row in order, `log` every event."""
 
-    def __init__(self, cast: Mapping[Identifier, Role] = CAST) -> None:
-        self.brain = HubBrain(BrainSettings(HUB, SECRET))
+    def __init__(
+        self, cast: Mapping[Identifier, Role] = CAST, *, projections: Sequence[Projection] = PROJECTIONS
+    ) -> None:
+        self.brain = HubBrain(BrainSettings(HUB, SECRET), projections=projections)
         self.now = NOON
         self.log: list[Recorded[Event]] = []
         self.rows: list[Row] = []

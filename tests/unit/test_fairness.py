@@ -76,13 +76,13 @@ def explaining_totals(part: AssetShare, totals: range) -> set[int]:
         total
         for total in totals
         for limit in range(total * watts // rated - 2, total * watts // rated + 3)
-        if rated_power(limit, [weighted("1", A, rated), weighted("2", B, total - rated)])["1"] == watts
+        if rated_power(limit, [weighted("1", A, rated), weighted("2", B, total - rated)])[Identifier("1")] == watts
     }
 
 
 def test_r37_the_total_cannot_be_reconstructed_from_an_explanation() -> None:
     given = {
-        others: rated_power(limit, [weighted("1", A, 4000), weighted("2", B, others)])["1"]
+        others: rated_power(limit, [weighted("1", A, 4000), weighted("2", B, others)])[Identifier("1")]
         for others, limit in ((4000, 2000), (12_000, 4000), (396_000, 100_000))
     }
     assert set(given.values()) == {1000}, "three very different grids give the same share"
