@@ -1,0 +1,192 @@
+"""The whole platform in one process: embedded PostgreSQL and broker, the hub, and a gateway for everybody of the cast.
+
+Each participant has a database, a login and a password of its own, as in production; only the process is shared.
+The database keeps its data and its fsync, so a kill loses nothing. The broker forgets; the endpoints send again (R31).
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from documents import identifiers
+from documents.values import Identifier
+from gateways.agr import app as agr
+from gateways.demo.cast import DSOS, HUB_ID, PLAYERS, Player
+from gateways.dso import app as dso
+from gateways.gateway import Gateway
+from hub import settings as chosen
+from hub.app import Hub, open_store
+from hub.clock import SystemClock
+from hub.commands import AddParticipant
+from hub.errors import SettingsError
+from hub.mades.amqp import AmqpTransport
+from hub.mades.embedded import Component, EmbeddedBroker
+from hub.mades.paths import Party
+from hub.store.embedded import EmbeddedPostgres
+from hub.store.migrate import migrate
+from hub.store.postgres import PostgresStore
+from hub.values import Role
+from hub.web.health import Health, listening
+
+HOST: Final = "127.0.0.1"
+BEAT_S: Final = 1.0
+HUB_PORT: Final = 80
+HUB: Final = identifiers.party(HUB_ID)
+
+
+class Keys(Struct, frozen=True):
+    """What everybody of the demo proves itself with; passwords and tokens by name."""
+
+    hub_secret: str
+    passwords: Mapping[str, str]
+    tokens: Mapping[str, str]
+
+
+class Platform(Struct, frozen=True):
+    """Where a running platform is: addresses and tokens of the gateways by participant, and the hub's own address."""
+
+    urls: Mapping[str, str]
+    tokens: Mapping[str, str]
+    hub_url: str
+
+
+def keys_in(directory: Path) -> Keys:
+    """The keys kept in this folder, made on the first call and readable by their owner only."""
+    path = directory / "keys.json"
+    if path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=Keys)
+    names = [player.name for player in PLAYERS]
+    keys = Keys(
+        hub_secret=secrets.token_hex(32),
+        passwords={name: secrets.token_urlsafe(32) for name in ("hub", *names)},
+        tokens={name: secrets.token_urlsafe(32) for name in names},
+    )
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(msgspec.json.encode(keys))
+    unfinished.rename(path)
+    return keys
+
+
+@asynccontextmanager
+async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterator[Platform]:
+    """The platform for as long as the block lasts. A `base_port` of 0 takes free ports.
+
+    Raises:
+        SettingsError: the folder is in use, or a port is.
+    """
+    async with AsyncExitStack() as stack:
+        postgres = await stack.enter_async_context(EmbeddedPostgres(directory / "database", durable=True))
+        broker = await stack.enter_async_context(EmbeddedBroker(host=HOST))
+        broker.provision(_components(keys), hub=HUB)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        site = _Site(stack, tasks, postgres, broker, keys, base_port)
+        hub_url = await site.start_hub()
+        gateways = {player.name: await site.start_gateway(player) for player in PLAYERS}
+        yield Platform({name: gateway.url for name, gateway in gateways.items()}, keys.tokens, hub_url)
+
+
+class _Site:
+    """What every part of the platform stands on. Parts stop in the reverse of the order they were started in."""
+
+    def __init__(  # noqa: PLR0917 # it only holds them
+        self,
+        stack: AsyncExitStack,
+        tasks: asyncio.TaskGroup,
+        postgres: EmbeddedPostgres,
+        broker: EmbeddedBroker,
+        keys: Keys,
+        base_port: int,
+    ) -> None:
+        self._stack, self._tasks, self._postgres, self._broker = stack, tasks, postgres, broker
+        self._keys, self._base_port = keys, base_port
+
+    async def start_hub(self) -> str:
+        """The hub with its participants; returns its address."""
+        url = await self._database("hub")
+        settings = chosen.HubSettings(
+            hub=chosen.Hub(id=HUB_ID, secret=chosen.Secret(self._keys.hub_secret), beat_s=BEAT_S),
+            http=self._http(HUB_PORT),
+        )
+        store = await self._stack.enter_async_context(await open_store(settings, url))
+        hub = Hub(settings.hub, store=store, transport=await self._transport(HUB))
+        running_hub = self._tasks.create_task(hub.run(), name="hub")
+        self._stack.push_async_callback(asyncio.wait, [running_hub])
+        self._stack.callback(hub.stop)
+        for player in PLAYERS:
+            await hub.desk.submit(_admission(player), cause="demo")
+        app = web.Application()
+        app.add_routes(Health(trouble=hub.trouble, measures=hub.measures).routes())
+        port = await self._stack.enter_async_context(listening(app, settings.http))
+        return f"http://{HOST}:{port}"
+
+    async def start_gateway(self, player: Player) -> Gateway:
+        """A participant's gateway, open for its clients when this returns."""
+        me = identifiers.party(player.id)
+        store = await self._stack.enter_async_context(
+            await PostgresStore.open(await self._database(player.name), component=me)
+        )
+        await _know_token(store, self._keys.tokens[player.name], me)
+        settings = chosen.GatewaySettings(
+            participant=chosen.Participant(id=player.id, role=Role(player.role), name=player.name),
+            gateway=chosen.Gateway(hub_id=HUB_ID),
+            http=self._http(player.port),
+        )
+        build = dso.build if player in DSOS else agr.build
+        gateway = build(settings, store=store, transport=await self._transport(me), clock=SystemClock())
+        task = self._tasks.create_task(_run(gateway), name=player.name)
+        self._stack.push_async_callback(asyncio.wait, [task])
+        self._stack.callback(task.cancel)
+        await gateway.opened.wait()
+        return gateway
+
+    async def _database(self, name: str) -> str:
+        url = await self._postgres.database(name)
+        await migrate(url)
+        return url
+
+    async def _transport(self, code: Identifier) -> AmqpTransport:
+        transport = await AmqpTransport.connect(self._broker.url(code), code=code)
+        self._stack.push_async_callback(transport.close)
+        return transport
+
+    def _http(self, offset: int) -> chosen.Http:
+        return chosen.Http(host=HOST, port=self._base_port + offset if self._base_port else 0)
+
+
+async def _run(gateway: Gateway) -> None:
+    try:
+        await gateway.run()
+    except OSError as error:
+        port = gateway.settings.http.port
+        raise SettingsError(f"Port {port} cannot be used. Stop what uses it, or choose others (--port).") from error
+
+
+async def _know_token(store: PostgresStore, secret: str, me: Identifier) -> None:
+    now = SystemClock().now()
+    if await store.tokens.lookup(secret, now=now) is None:
+        await store.tokens.record(secret, participant=me, label="demo", now=now)
+
+
+def _admission(player: Player) -> AddParticipant:
+    return AddParticipant(
+        participant=identifiers.party(player.id),
+        role=Role(player.role),
+        name=player.name,
+        brp=identifiers.party(player.brp) if player.brp else None,
+        by="demo",
+    )
+
+
+def _components(keys: Keys) -> dict[str, Component]:
+    parties = {HUB: ("hub", Party.HUB)} | {
+        identifiers.party(player.id): (player.name, Party(player.role)) for player in PLAYERS
+    }
+    return {code: Component(party, keys.passwords[name]) for code, (name, party) in parties.items()}
