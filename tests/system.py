@@ -137,26 +137,37 @@ class Member:
 class System:
     """See the module's charter. `hub_store` is what the hub keeps."""
 
-    def __init__(self, stack: AsyncExitStack, *, now: datetime | None = None) -> None:
-        self._stack = stack
+    def __init__(
+        self, stack: AsyncExitStack, tasks: asyncio.TaskGroup, *, now: datetime | None = None, seed: int = 0
+    ) -> None:
+        self._stack, self._tasks = stack, tasks
         self.clock = ManualClock(now) if now else ManualClock()
-        self.network = MemoryNetwork(self.clock)
+        self.network = MemoryNetwork(self.clock, seed=seed)
         self.hub_store = memory_store(MARKET)
         self._parties: dict[str, Party] = {identifiers.party(HUB): Party.HUB}
         self._provision()
-        self.hub = Hub(
-            MARKET, store=self.hub_store, transport=self.network.attach(identifiers.party(HUB)), clock=self.clock
-        )
+        self.hub = self._new_hub()
         self.members: dict[Identifier, Member] = {}
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, *, now: datetime | None = None) -> AsyncIterator[Self]:
-        """A system with a hub and no participants yet."""
+    async def running(cls, *, now: datetime | None = None, seed: int = 0) -> AsyncIterator[Self]:
+        """A system with a hub and no participants yet; `seed` chooses when the network's faults happen."""
         async with AsyncExitStack() as stack:
-            system = cls(stack, now=now)
-            await stack.enter_async_context(system.hub.running())
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            system = cls(stack, tasks, now=now, seed=seed)
+            stack.callback(system.stop_hub)
             yield system
+
+    def stop_hub(self) -> None:
+        """Let the present hub end in good order."""
+        self.hub.stop()
+
+    async def kill_hub(self) -> None:
+        """Let the hub die without a word, and start another on the same store."""
+        self._running.cancel()
+        await asyncio.wait([self._running])
+        self.hub = self._new_hub()
 
     async def admit(self, participant: str, role: Role, *, brp: str | None = None) -> Identifier:
         """Make somebody a participant, known to the hub and the network."""
@@ -193,6 +204,12 @@ class System:
                     await asyncio.sleep(0)
         except TimeoutError:
             raise AssertionError(f"Waited in vain for {what}.") from None
+
+    def _new_hub(self) -> Hub:
+        code = identifiers.party(HUB)
+        hub = Hub(MARKET, store=self.hub_store, transport=self.network.attach(code), clock=self.clock)
+        self._running = self._tasks.create_task(hub.run(), name="hub")
+        return hub
 
     def _provision(self) -> None:
         self.network.provision(self._parties, hub=identifiers.party(HUB))
