@@ -1,7 +1,7 @@
 """The hub's pure core behind one door: decide, rows, evolve (ARCHITECTURE 1 and 2; implements hub.ports.Brain).
 
-Which aggregate decides what, which projections exist, how an event is stored and where it belongs: one table each. Nothing
-here knows of time, randomness, storage or documents' XML.
+Which aggregate decides what, which projections exist, how an event is stored and where it belongs: one table each.
+Nothing here knows of time, randomness, storage or documents' XML.
 """
 
 from collections.abc import Callable, Sequence
@@ -64,7 +64,7 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 class BrainSettings(Struct, frozen=True):
-    """Who the hub is, and the secret that keys its mRIDs (at least 16 bytes; changing it breaks the thread of every document)."""
+    """Who the hub is, and the secret that keys its mRIDs. Another secret breaks the thread of every document."""
 
     hub: Identifier
     secret: bytes
@@ -144,8 +144,8 @@ class HubBrain:
         """The rows an event causes, seen from the state before it."""
         return [row for projection in self._projections for row in projection(recorded, self._state)]
 
-    def evolve(self, recorded: Recorded[e.Event]) -> None:
-        """Fold an event into the state. What follows from a move is folded first, while the old place is still known."""
+    def evolve(self, recorded: Recorded[e.Event]) -> None:  # noqa: C901 - one arm for each aggregate
+        """Fold an event into the state; what follows from a move first, while the old place is still known."""
         event, at, state = recorded.event, recorded.at, self._state
         limit_copies.evolve_copies(limit_copies.copy_changes(event, state, at), state)
         operational_schedule.evolve_moved_plans(event, state, at)

@@ -1,7 +1,8 @@
-"""The hub's present: tables and indexes folded from the log, with a journal that can take a batch back (ARCHITECTURE 2, R30).
+"""The hub's present: tables and indexes folded from the log, with a journal that can take a batch back (ARCHITECTURE 2,
+R30).
 
-Nothing is decided here. Only the `evolve` functions of the aggregates write. Values are frozen, so a write is one put; a
-put costs the same however many assets there are, and taking it back costs the same again. Iteration over an index is
+Nothing is decided here. Only the `evolve` functions of the aggregates write. Values are frozen, so a write is one put;
+a put costs the same however many assets there are, and taking it back costs the same again. Iteration over an index is
 always sorted: nothing may depend on the order in which things arrived (R16).
 """
 
@@ -178,7 +179,7 @@ class ResourceState(Struct, frozen=True):
 
 
 class PlanState(Struct, frozen=True):
-    """One asset's plan in one document. `shown_to` is the DSO that has it in its list, None while the point is unclaimed."""
+    """One asset's plan in one document. `shown_to`: the DSO that has it in its list, None while nobody has."""
 
     series: Mrid
     periods: tuple[Period, ...]
@@ -194,7 +195,10 @@ class ScheduleState(Struct, frozen=True, gc=False):
 
 
 class LimitState(Struct, frozen=True):
-    """A limit at its last revision. Known only by its cancel: no interval (R19). `assets` are all it names, `parts` by asset id."""
+    """A limit at its last revision; without interval when only its cancel is known (R19).
+
+    `assets` are all it names, `parts` those with something to obey, by asset id.
+    """
 
     revision: int
     kind: LimitKind | None

@@ -1,8 +1,9 @@
-"""Marker words that must not turn up where they do not belong (R38): for rows, documents, REST bodies, headers and logs.
+"""Marker words that must not turn up where they do not belong (R38): for rows, documents, REST bodies, headers and
+logs.
 
 Every participant has a word nobody else has, and everything it names carries it: its id, its name, its assets, points,
-document mRIDs and texts. What an audience gets may hold others' words only inside ids that it may know: what it sent itself,
-for a DSO the assets on its grid, for an AGR the assets it operates with their points. All else is a leak.
+document mRIDs and texts. What an audience gets may hold others' words only inside ids that it may know: what it sent
+itself, for a DSO the assets on its grid, for an AGR the assets it operates with their points. All else is a leak.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ class Leak(AssertionError):
 class Canary:
     """Watches audiences. `known` grows with what each may know.
 
-    `words` names each participant's word, `secrets` further texts that belong to somebody, such as the digits of a total.
+    `words` names each participant's word, `secrets` further texts that belong to somebody, such as a total's digits.
     """
 
     def __init__(self, words: Mapping[Identifier, str], secrets: Mapping[str, Identifier] | None = None) -> None:

@@ -1,7 +1,8 @@
 """Random histories of a hub: who does what, with small pools so that things meet. Every name carries its owner's word.
 
-A step is plain data, so that hypothesis can shrink it and one history can be played in two worlds. A document's name, age
-and content follow from the step's place in the history alone: leaving out others' steps changes nothing of what remains.
+A step is plain data, so that hypothesis can shrink it and one history can be played in two worlds. A document's name,
+age and content follow from the step's place in the history alone: leaving out others' steps changes nothing of what
+remains.
 """
 
 from collections.abc import Sequence
@@ -117,8 +118,8 @@ def steps(
 ) -> st.SearchStrategy[Step]:
     """One step by one of these; limits name only `limited` assets.
 
-    Most steps make sense, so that histories get somewhere; some do not. With `own_only` nobody touches what is another's, and
-    the operator of the platform hands nothing over.
+    Most steps make sense, so that histories get somewhere; some do not. With `own_only` nobody touches what is
+    another's, and the operator of the platform hands nothing over.
     """
     choices = [_by_operator_of_assets(who, own_only=own_only) for who in operators]
     choices += [_by_dso(who, limited, own_only=own_only) for who in dsos]

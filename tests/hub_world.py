@@ -1,4 +1,6 @@
-"""A hub's core alone, driven as the desk drives it, with words for what participants do. No store, no documents, no clock."""
+"""A hub's core alone, driven as the desk drives it, with words for what participants do. No store, no documents, no
+clock.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -137,7 +137,11 @@ def _announced(command: AnnounceLimit, state: HubState) -> LimitAnnounced:
 
 
 def decide_order_limit(command: OrderLimit, state: HubState, now: Instant) -> tuple[Event, ...]:
-    """Take an unforeseen limit as far as its assets are known: in an emergency the rest must not wait (F7, R15). Raises Rejected."""
+    """Take an unforeseen limit as far as its assets are known: in an emergency the rest must not wait (F7, R15).
+
+    Raises:
+        Rejected: the document as a whole comes too late, or meets another revision.
+    """
     origin = command.origin
     _check_revision(origin, LimitKind.UNFORESEEN, state, now)
     check_interval(command.interval, now)

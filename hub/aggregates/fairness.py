@@ -59,7 +59,7 @@ def share(capacity: Power, weights: Mapping[K, Power]) -> dict[K, Power]:
 
 
 def rated_power(capacity: Power, assets: Sequence[Weighted]) -> dict[Identifier, Power]:
-    """Policy `rated-power.v1`: first over operators by the sum of their assets' rated power, then over each one's assets (R16).
+    """Policy `rated-power.v1`: over operators by their assets' sum of rated power, then over each one's assets (R16).
 
     Raises:
         ValueError: see `share`.

@@ -1,8 +1,8 @@
 """What somebody is told who registers what another participant holds (R5).
 
-That an asset or point is held is the one thing about others that a participant may learn, so that a mix-up can be cleared.
-Learning is rationed: after twenty such answers in an hour, everything that is not already its own is refused with the same
-words for the rest of the hour, held or free, so that ids cannot be tried out in bulk.
+That an asset or point is held is the one thing about others that a participant may learn, so that a mix-up can be
+cleared. Learning is rationed: after twenty such answers in an hour, everything that is not already its own is refused
+with the same words for the rest of the hour, held or free, so that ids cannot be tried out in bulk.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Ration:
         """Findings about something that is not the sender's own: none when it is free to register."""
         code = code_of(subject)
         if self._left <= 0:
-            text = f"{code} cannot be registered now: too many of your registrations met ids of others. Try again in an hour."
+            text = f"{code} cannot be registered now: too many of your registrations met others' ids. Wait an hour."
             return (Fault(ReasonCode.DEADLINE, text),)
         if not is_held:
             return ()

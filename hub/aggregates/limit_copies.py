@@ -1,8 +1,8 @@
 """Each AGR's own copy of a limit, and when it changes (R6, R7, R16-R18).
 
-A part sticks to its asset: whoever operates the asset on the DSO's grid while the limit lives has the part in its copy. A
-copy's mRID is the same for all revisions, and its revisions count 1, 2, 3 for this AGR alone. A copy that would say what it
-said before is not sent, so that what others do leaves no trace (R36).
+A part sticks to its asset: whoever operates the asset on the DSO's grid while the limit lives has the part in its copy.
+A copy's mRID is the same for all revisions, and its revisions count 1, 2, 3 for this AGR alone. A copy that would say
+what it said before is not sent, so that what others do leaves no trace (R36).
 """
 
 from bisect import bisect_left
@@ -18,9 +18,11 @@ from hub.aggregates.placement import Placement, moves, placement
 from hub.events import Event, LimitAnnounced, LimitCancelled, LimitOrdered
 from hub.rows import AgrLimit
 from hub.state import CopyState, HubState, LimitKey, LimitState
-from hub.values import AssetOrder, AssetShare, LimitKind
+from hub.values import AssetOrder, AssetShare
 
 Part = AssetShare | AssetOrder
+CopyKey = tuple[LimitKey, Identifier]
+"""(limit, AGR)."""
 
 
 class CopyChange(Struct, frozen=True):
@@ -46,7 +48,9 @@ def copy_changes(event: Event, state: HubState, at: Instant) -> list[CopyChange]
         case LimitCancelled():
             key = (event.dso, event.mrid)
             return [
-                change for audience in state.copies_of.of(key) for change in _change(key, None, audience, (), state, at)
+                change
+                for audience in state.copies_of.of(key)
+                for change in _change((key, audience), None, (), state, at)
             ]
         case _:
             return _move(event, state, at)
@@ -61,13 +65,15 @@ def _issue(event: LimitAnnounced | LimitOrdered, state: HubState, at: Instant) -
         parts.setdefault(state.resources[part.resource].operator, []).append(part)
     audiences = sorted({*parts, *state.copies_of.unordered(key)})
     return [
-        change for audience in audiences for change in _change(key, limit, audience, parts.get(audience, ()), state, at)
+        change
+        for audience in audiences
+        for change in _change((key, audience), limit, parts.get(audience, ()), state, at)
     ]
 
 
 def _move(event: Event, state: HubState, at: Instant) -> list[CopyChange]:
     """Assets moved under live limits: parts leave one copy and enter another (R6, R7, R17)."""
-    turnovers: dict[tuple[LimitKey, Identifier], _Turnover] = {}
+    turnovers: dict[CopyKey, _Turnover] = {}
     for resource, after in moves(event, state).items():
         before = placement(state, resource)
         if before == after:
@@ -77,10 +83,8 @@ def _move(event: Event, state: HubState, at: Instant) -> list[CopyChange]:
                 _turn_over(turnovers, key, resource, (_holder(before, key), _holder(after, key)), state)
     return [
         change
-        for (key, audience), turnover in sorted(turnovers.items(), key=lambda item: item[0])
-        for change in _change(
-            key, state.limits[key], audience, _turned(state.copies.get((key, audience)), turnover), state, at
-        )
+        for key, turnover in sorted(turnovers.items(), key=lambda item: item[0])
+        for change in _change(key, state.limits[key[0]], _turned(state.copies.get(key), turnover), state, at)
     ]
 
 
@@ -90,7 +94,7 @@ def _holder(where: Placement, key: LimitKey) -> Identifier | None:
 
 
 def _turn_over(
-    turnovers: dict[tuple[LimitKey, Identifier], _Turnover],
+    turnovers: dict[CopyKey, _Turnover],
     key: LimitKey,
     resource: Identifier,
     holders: tuple[Identifier | None, Identifier | None],
@@ -120,22 +124,18 @@ def _turned(copy: CopyState | None, turnover: _Turnover) -> Sequence[Part]:
 
 
 def _change(
-    key: LimitKey,
-    limit: LimitState | None,
-    audience: Identifier,
-    parts: Sequence[Part],
-    state: HubState,
-    at: Instant,
+    key: CopyKey, limit: LimitState | None, parts: Sequence[Part], state: HubState, at: Instant
 ) -> list[CopyChange]:
     """The AGR's copy with these parts, a cancel when there are none left, nothing when it says what it said."""
-    before = state.copies.get((key, audience))
-    content = _content(key, limit, audience, parts, state) if parts and limit else _cancel(before)
-    if content is None or (
-        before is not None and before.content == msgspec.structs.replace(content, revision=before.content.revision)
-    ):
+    before = state.copies.get(key)
+    content = _content(key, limit, parts, state) if parts and limit else _cancel(before)
+    if content is None:
         return []
-    revision = before.content.revision + 1 if before else 1
-    return [CopyChange(key, audience, CopyState(msgspec.structs.replace(content, revision=revision), at))]
+    if before is None:
+        return [CopyChange(*key, CopyState(content, at))]
+    if before.content == msgspec.structs.replace(content, revision=before.content.revision):
+        return []
+    return [CopyChange(*key, CopyState(msgspec.structs.replace(content, revision=before.content.revision + 1), at))]
 
 
 def _cancel(before: CopyState | None) -> AgrLimit | None:
@@ -143,12 +143,12 @@ def _cancel(before: CopyState | None) -> AgrLimit | None:
     return msgspec.structs.replace(before.content, cancelled=True) if before else None
 
 
-def _content(
-    key: LimitKey, limit: LimitState, audience: Identifier, parts: Sequence[Part], state: HubState
-) -> AgrLimit:
+def _content(key: CopyKey, limit: LimitState, parts: Sequence[Part], state: HubState) -> AgrLimit:
+    """Revision 1; who has a copy already counts on from it."""
+    (dso, mrid), audience = key
     assert limit.interval is not None and limit.kind is not None, "a limit with parts has both"  # noqa: PT018
     return AgrLimit(
-        mrid=keyed_mrid(state.secret, "limit", *key, audience),
+        mrid=keyed_mrid(state.secret, "limit", dso, mrid, audience),
         revision=1,
         kind=limit.kind,
         direction=limit.direction,

@@ -1,8 +1,8 @@
 """Documents seen: the first verdict on each, repeats, conflicts, refusals and quarantine (R3, R19, R26, R30).
 
-A document's identity is (sender, mRID, revision); Ref documents and requests have no revision and count as revision 0, an
-unreadable document is known by the transport's message id. The first content under an identity is judged, the same content
-gets the same verdict again, other content is a conflict for ever. So a repeat never has a second effect.
+A document's identity is (sender, mRID, revision); Ref documents and requests have no revision and count as revision 0,
+an unreadable document is known by the transport's message id. The first content under an identity is judged, the same
+content gets the same verdict again, other content is a conflict for ever. So a repeat never has a second effect.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def remembered(state: HubState, origin: Origin) -> DocumentAnswered | StatusRequ
 
 
 def decide_repeat(origin: Origin, state: HubState) -> Event | None:
-    """What answers a document without judging it: a repeat, or other content under a known identity (R19). None: judge it."""
+    """Answer a repeat, or other content under a known identity, without judging it (R19). None: judge it."""
     if remembered(state, origin) is not None:
         return DocumentRepeated(origin=origin)
     if identity(origin) in state.digests:

@@ -1,7 +1,7 @@
 """Participants: who may send what (R1, R2).
 
-The endpoint has already proven that the envelope's sender is who it says; here stands what its role allows. Commands of the
-operator raise `Rejected` themselves, because no document asks for an answer.
+The endpoint has already proven that the envelope's sender is who it says; here stands what its role allows. Commands of
+the operator raise `Rejected` themselves, because no document asks for an answer.
 """
 
 from typing import Final
@@ -60,7 +60,7 @@ ROLE_CODES: Final[dict[Role, frozenset[str]]] = {
 
 
 def check_sender(command: DocumentCommand, state: HubState) -> None:
-    """Raise Rejected (A78, A59) unless the sender is admitted, not suspended, and its role allows the document (R1, R2)."""
+    """Raise Rejected (A78, A59) unless the sender is admitted, not suspended, and may send this document (R1, R2)."""
     origin = command.origin
     sender = state.participants.get(origin.sender)
     if sender is None:
@@ -149,11 +149,11 @@ def decide_resume(command: ResumeParticipant, state: HubState) -> tuple[Event, .
 
 def check_recipient(participant: Identifier, roles: frozenset[Role], state: HubState) -> None:
     """Raise Rejected unless an asset or point can be handed over to this participant (R6)."""
-    if _known(participant, state).role not in roles:
+    role = _known(participant, state).role
+    if role not in roles:
         expected = " or ".join(sorted(roles))
         raise Rejected(
-            ReasonCode.SENDER_INVALID,
-            f"{code_of(participant)} is admitted as {_known(participant, state).role}. Name a participant that is {expected}.",
+            ReasonCode.SENDER_INVALID, f"{code_of(participant)} is admitted as {role}. Name one that is {expected}."
         )
 
 

@@ -66,7 +66,8 @@ def _judge(
     if item.resource is None:
         return (Fault(ReasonCode.MANDATORY_MISSING, "The series names no asset. Give its registeredResource.mRID."),)
     if item.resource in seen:
-        text = f"Asset {code_of(item.resource)} has more than one series here; the first counts. Give it one, with all Periods."
+        asset = code_of(item.resource)
+        text = f"Asset {asset} has more than one series here; the first counts. Give it one with all its Periods."
         return (Fault(ReasonCode.SERIES_IDENTIFICATION_CONFLICT, text),)
     held = state.resources.get(item.resource)
     if held is None or held.operator != origin.sender:
@@ -81,7 +82,7 @@ def _judge(
 
 
 def _judge_withdrawal(resource: Identifier, origin: Origin, state: HubState, now: Instant) -> tuple[Fault, ...]:
-    """What has ended stays; what is unknown may be withdrawn, because the withdrawal may have overtaken it (R19, R20)."""
+    """What has ended stays; what is unknown may be withdrawn: the withdrawal may have overtaken it (R19, R20)."""
     plan = state.plans.get((origin.sender, origin.mrid, resource))
     return _as_fault(lambda: check_not_ended(plan.interval.end if plan else None, now))
 
@@ -117,7 +118,7 @@ def _judge_power(periods: Iterable[Period], capability: Capability) -> tuple[Fau
 def _judge_overlap(
     resource: Identifier, periods: Iterable[Period], origin: Origin, state: HubState
 ) -> tuple[Fault, ...]:
-    """One live document per asset and instant (A55). Only the sender's own documents can be met: an asset has one operator."""
+    """One live document per asset and instant (A55). It is the sender's own that is met: an asset has one operator."""
     spans = [period.interval for period in periods]
     for key in state.plans_of.of(resource):
         if key[1] == origin.mrid:

@@ -23,7 +23,7 @@ from hub.state import HubState, ResourceState
 
 
 def decide_register_resources(command: RegisterResources, state: HubState, now: Instant) -> tuple[Event, ...]:
-    """Judge each asset by itself (R3) and answer once. Whether its point is claimed makes no difference to the AGR (R4)."""
+    """Judge each asset by itself (R3) and answer once. Whether its point is claimed makes no difference (R4)."""
     origin = command.origin
     ration = Ration(state, origin.sender, now, origin.mrid)
     events: list[Event] = []

@@ -1,4 +1,6 @@
-"""What registrations of assets and of points have in common: who owns, in which order, and each only once (R2, R3, R10)."""
+"""What registrations of assets and of points have in common: who owns, in which order, and each only once (R2, R3,
+R10).
+"""
 
 from typing import Final
 
@@ -23,7 +25,7 @@ def check_form(item: PointItem | ResourceItem, subject: Identifier, origin: Orig
 
 
 def check_order(state: HubState, origin: Origin, subject: Identifier, *, is_change: bool) -> tuple[Fault, ...]:
-    """A document older than the last one applied to the subject changes nothing (R10); so does an equally old one that differs."""
+    """A document older than the last one applied changes nothing (R10), nor does an equally old one that differs."""
     last, created = state.ordered.get((origin.sender, subject)), created_of(origin)
     if last is None or created > last or (created == last and not is_change):
         return ()

@@ -1,7 +1,7 @@
 """Requests for data: whether there is anything to answer with (F5, F9, R13).
 
-The data itself is composed from the asker's own rows; here it is only decided whether that or 999 is the answer, so that
-every request gets exactly one.
+The data itself is composed from the asker's own rows; here it is only decided whether that or 999 is the answer, so
+that every request gets exactly one.
 """
 
 from documents.codes import DocumentType

@@ -13,7 +13,7 @@ TIME: Final = "%Y-%m-%dT%H:%MZ"
 
 
 def check_interval(interval: Interval, now: Instant) -> None:
-    """Raise Rejected (A04) when the end is not after the start or not after now, or beyond the horizon. A past start is normal."""
+    """Raise Rejected (A04) unless the end is after start and now, and within the horizon. A past start is normal."""
     start, end = interval.start.strftime(TIME), interval.end.strftime(TIME)
     if interval.end <= interval.start:
         raise Rejected(

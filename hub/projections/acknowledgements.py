@@ -72,7 +72,7 @@ def _acknowledgement(
 
 
 def _received(origin: Origin) -> ReceivedDocument:
-    """What is answered. An unreadable document is named by the transport's message id, all that is known of it (R26)."""
+    """What is answered. Of an unreadable document only the transport's message id is known (R26)."""
     if origin.title is not None:
         return ReceivedDocument(title=origin.title)
     return ReceivedDocument(

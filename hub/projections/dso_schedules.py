@@ -1,8 +1,8 @@
 """What a DSO knows of the plans of assets on its grid: signed watts, never whose (F9, R7, R25).
 
-The series' mRID is a keyed hash: the same for every revision, and nobody can tell from it which documents belong together.
-These rows have no `send`: the beat gathers them (R12). A plan that leaves stays a row marked withdrawn, so that the document
-of the beat can name it.
+The series' mRID is a keyed hash: the same for every revision, and nobody can tell from it which documents belong
+together. These rows have no `send`: the beat gathers them (R12). A plan that leaves stays a row marked withdrawn, so
+that the document of the beat can name it.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the operator of the platform sees: participants, limits with their copies, and alarms (F3, R5, R27, R29, R30)."""
+"""What the operator of the platform sees: participants, limits with their copies, alarms (F3, R5, R27, R29, R30)."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,6 @@
-"""That a DSO is owed the data it asked for (F5, F9, R13). Limits asked for by an AGR are sent by `agr_limits` themselves."""
+"""That a DSO is owed the data it asked for (F5, F9, R13). Limits asked for by an AGR are sent by `agr_limits`
+themselves.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta

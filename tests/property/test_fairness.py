@@ -1,4 +1,5 @@
-"""The laws of sharing (R16): exact sums, no dependence on order, nobody above its weight, never far from the proportion."""
+"""The laws of sharing (R16): exact sums, no dependence on order, nobody above its weight, never far from the
+proportion."""
 
 from random import Random
 

@@ -33,7 +33,9 @@ from tests.hub_strategies import (
 )
 from tests.hub_world import World
 
-HISTORIES = settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+HISTORIES = settings(
+    max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def told(world: World, audience: Identifier) -> list[Row]:
@@ -210,7 +212,7 @@ def test_r23_r25_a_dso_has_exactly_the_plans_ahead_of_assets_on_its_grid(history
             for key, plan in plans.items()
             if plan.interval.end > world.now and key[2] in contents["grid"].get(dso, set())
         ]
-        assert sorted(ahead) == sorted(due)
+        assert sorted(ahead, key=repr) == sorted(due, key=repr)
 
 
 @HISTORIES
