@@ -64,9 +64,9 @@ def _inline(text: str) -> str:
 
 
 def _navigation(api: Api) -> str:
-    chapters = "".join(f'<li><a href="#{_anchor(title)}">{escape(title)}</a></li>' for title in _titles(api))
+    chapters = "".join(f'<li><a href="#about-{_anchor(title)}">{escape(title)}</a></li>' for title in _titles(api))
     groups = "".join(
-        f'<h2><a href="#{_anchor(group.path)}">{escape(group.title)}</a></h2><ul>'
+        f'<h2><a href="#resource-{_anchor(group.path)}">{escape(group.title)}</a></h2><ul>'
         + "".join(
             f'<li><a href="#{_anchor(o.name)}">{_method(o)}<span>{escape(o.path)}</span></a></li>'
             for o in api.operations
@@ -87,12 +87,12 @@ def _titles(api: Api) -> Iterator[str]:
 
 def _chapters(api: Api) -> Iterator[str]:
     for title, content in (("Access", api.bearer), *api.chapters):
-        yield f'<section id="{_anchor(title)}"><h2>{escape(title)}</h2>{prose(content)}</section>\n'
+        yield f'<section id="about-{_anchor(title)}"><h2>{escape(title)}</h2>{prose(content)}</section>\n'
 
 
 def _groups(api: Api) -> Iterator[str]:
     for group in api.groups:
-        yield f'<section id="{_anchor(group.path)}"><h2>{escape(group.title)}</h2>{prose(group.description)}'
+        yield f'<section id="resource-{_anchor(group.path)}"><h2>{escape(group.title)}</h2>{prose(group.description)}'
         for operation in api.operations:
             if operation.group == group.path:
                 yield from _operation(operation)

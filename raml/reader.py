@@ -112,8 +112,11 @@ def read(name: str, folder: Folder | None = None) -> Api:
 
 def scope_of(folder: Folder, path: str, tree: Block, known: dict[str, Scope] | None = None) -> Scope:
     """What the names of a file mean; its libraries are read, each once. Raises RamlError."""
-    known = {} if known is None else known
-    known[path] = scope = Scope(tree, {})
+    scope = Scope(tree, {})
+    if known is None:
+        known = {}
+    else:
+        known[path] = scope
     for alias, name in (tree.get("uses") or {}).items():
         library = folder.beside(path, name, asked_at=tree.place)
         if library not in known:
