@@ -7,7 +7,8 @@ class DocumentError(Exception):
     reason_code = "A94"
 
     def __init__(self, found: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(". ".join(part.rstrip(".") for part in (found, f"At {where}" if where else "", mend) if part) + ".")
+        parts = (found, f"At {where}" if where else "", mend)
+        super().__init__(". ".join(part.rstrip(".") for part in parts if part) + ".")
         self.found, self.where, self.mend = found, where, mend
 
 

@@ -28,7 +28,10 @@ class Fault(Struct, frozen=True):
 
 
 class RefSeries(Struct, frozen=True, kw_only=True):
-    """One resource or connection point in a Ref_MarketDocument. Installed power in watts; `voltage` as written in kV, `0` unknown."""
+    """One resource or connection point in a Ref_MarketDocument.
+
+    Installed power in watts; `voltage` as written in kV, `0` unknown.
+    """
 
     resource: Identifier
     name: str = ""

@@ -10,7 +10,10 @@ from typing import Annotated, NewType
 from msgspec import Meta, Struct
 
 Identifier = NewType("Identifier", str)
-"""Identity of a party, resource or area: `<codingScheme>:<code>`, e.g. `A01:45X-TPS-HUB-DEM8` (R2). Made by `documents.identifiers`."""
+"""Identity of a party, resource or area: `<codingScheme>:<code>`, e.g.
+
+`A01:45X-TPS-HUB-DEM8` (R2). Made by `documents.identifiers`.
+"""
 
 Power = int
 """Whole watts. Positive feeds the grid, negative draws from it, where a sign is allowed at all."""
@@ -47,8 +50,8 @@ class Point(Struct, frozen=True, array_like=True, gc=False):
 class Period(Struct, frozen=True):
     """A curve over `interval`: `resolution` is an ISO 8601 duration as written (`PT15M`).
 
-    `points` are in ascending position and hold only changes (curve A03): each lasts until the next, the last one to the end.
-    Position 1 is always present. A gap in data is the space between two Periods.
+    `points` are in ascending position and hold only changes (curve A03): each lasts until the next, the last one to
+    the end. Position 1 is always present. A gap in data is the space between two Periods.
     """
 
     interval: Interval

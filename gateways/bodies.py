@@ -1,6 +1,9 @@
-"""JSON bodies both gateways share. Names are those of the RAML types; power is whole watts, instants are ISO 8601 UTC with `Z`.
+"""JSON bodies both gateways share.
 
-Struct fields are snake_case here and camelCase in JSON. Unknown fields are refused, so that a typing mistake is told and not ignored.
+Names are those of the RAML types; power is whole watts, instants are ISO 8601 UTC with `Z`.
+
+Struct fields are snake_case here and camelCase in JSON. Unknown fields are refused, so that a typing mistake is told
+and not ignored.
 """
 
 from typing import Annotated, Literal
@@ -93,7 +96,10 @@ class FieldError(Body, frozen=True, kw_only=True):
 
 
 class Problem(Body, frozen=True, kw_only=True):
-    """Problem details (RFC 9457), the one shape of every error. `reason` is a market reason code, `document` the mRID concerned."""
+    """Problem details (RFC 9457), the one shape of every error.
+
+    `reason` is a market reason code, `document` the mRID concerned.
+    """
 
     type: str = "about:blank"
     title: str

@@ -1,18 +1,22 @@
-"""Every intent the hub can be asked to act on. One command per document; intake makes them, the aggregates decide them.
+"""Every intent the hub can be asked to act on.
 
-A command says what the sender wants in the platform's words; nothing of XML is left. Findings about the form of a single series
-travel in its `faults` and refuse that series only (R3).
+One command per document; intake makes them, the aggregates decide them.
+
+A command says what the sender wants in the platform's words; nothing of XML is left. Findings about the form of a
+single series travel in its `faults` and refuse that series only (R3).
 """
 
 from msgspec import Struct
 
 from documents.model import Fault
-from documents.values import Identifier, Instant, Interval, Mrid, Period, Power, Reason
+from documents.values import Identifier, Instant, Interval, Mrid, Period, Reason
 from hub.values import Action, Capability, Direction, LimitKind, Role
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """The document a command came with. `revision` is 0 where the document has none; `digest` is SHA-256 of its content, hexadecimal.
+    """The document a command came with.
+
+    `revision` is 0 where the document has none; `digest` is SHA-256 of its content, hexadecimal.
 
     `title` is set instead of `mrid` for an unreadable document: the transport's message id (R26).
     """
@@ -131,7 +135,10 @@ class SubmitSchedules(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class AskStatus(Struct, frozen=True, kw_only=True, tag=True):
-    """A request for data (F5, F9, R13): `subject` is the DocumentType asked for: A95 assets, A67 schedules, A53 limits."""
+    """A request for data (F5, F9, R13).
+
+    `subject` is the DocumentType asked for: A95 assets, A67 schedules, A53 limits.
+    """
 
     origin: Origin
     subject: str

@@ -1,6 +1,7 @@
 """Every fact the hub's log can hold: frozen structs with a tag `Name.v1`. The glossary of what can happen, in code.
 
-A fact is never edited. A new shape is `Name.v2` plus a lift from v1 in `LIFTS` and a stored sample. Nothing outward reads this module.
+A fact is never edited. A new shape is `Name.v2` plus a lift from v1 in `LIFTS` and a stored sample. Nothing outward
+reads this module.
 """
 
 from typing import Any, Final
@@ -244,4 +245,7 @@ Event = (
 )
 
 LIFTS: Final[dict[str, Any]] = {}
-"""Old topic -> function from its decoded builtins to those of the next version. Empty while every event is at its first version."""
+"""Old topic -> function from its decoded builtins to those of the next version.
+
+Empty while every event is at its first version.
+"""

@@ -1,8 +1,8 @@
 """The ports: what the core and the loops ask of their surroundings, split by what the holder may do.
 
-Events and `Commit` are held by the desk and the command line only; everything outward holds a `RowReader` or an `Outbox`.
-Each port has an in-memory twin and one contract suite that every adapter passes. Payloads are opaque here: a row's payload
-is a msgspec Struct on its way in and MessagePack bytes on its way out.
+Events and `Commit` are held by the desk and the command line only; everything outward holds a `RowReader` or an
+`Outbox`. Each port has an in-memory twin and one contract suite that every adapter passes. Payloads are opaque here:
+a row's payload is a msgspec Struct on its way in and MessagePack bytes on its way out.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -20,7 +20,10 @@ OPERATOR: Identifier = Identifier("operator")
 
 
 class Recorded(Struct, Generic[E], frozen=True):
-    """An event with its place in the log: `position` counts from 1 without gaps, `at` is when the batch was decided, `cause` what led to it."""
+    """An event with its place in the log.
+
+    `position` counts from 1 without gaps, `at` is when the batch was decided, `cause` what led to it.
+    """
 
     event: E
     position: int
@@ -29,7 +32,10 @@ class Recorded(Struct, Generic[E], frozen=True):
 
 
 class Sending(Struct, frozen=True, kw_only=True):
-    """That a row leaves at once as one document: `document` is its mRID, `expires` when delivery stops being worth it (R27)."""
+    """That a row leaves at once as one document.
+
+    `document` is its mRID, `expires` when delivery stops being worth it (R27).
+    """
 
     business_type: str
     document: str
@@ -40,8 +46,9 @@ class Sending(Struct, frozen=True, kw_only=True):
 class Row(Struct, frozen=True, kw_only=True):
     """One change of one view for one audience; `payload` None says that `key` is withdrawn.
 
-    `group`, `valid` and `issued` are what lists are filtered by: a group (connection point, asset), the span the content is
-    about, and the instant it was issued (default: when it was recorded). A row with `send` is also an outgoing document.
+    `group`, `valid` and `issued` are what lists are filtered by: a group (connection point, asset), the span the
+    content is about, and the instant it was issued (default: when it was recorded). A row with `send` is also an
+    outgoing document.
     """
 
     view: str
@@ -61,7 +68,11 @@ class Scope(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A stored row: `sequence` counts 1, 2, 3 within (view, audience) without gaps (R32); `payload` is MessagePack, None when withdrawn."""
+    """A stored row.
+
+    `sequence` counts 1, 2, 3 within (view, audience) without gaps (R32); `payload` is MessagePack, None when
+    withdrawn.
+    """
 
     view: str
     audience: Identifier
@@ -112,8 +123,8 @@ class InboxEntry(Struct, frozen=True, kw_only=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """What one commit writes, all or nothing. `after` is the position the decisions were made on.
 
-    `rows` stand in the order of their events and name the position they came from. `payloads` are raw documents, stored once
-    under their SHA-256. Every inbox entry also queues its delivery and its receive acknowledgement (R29).
+    `rows` stand in the order of their events and name the position they came from. `payloads` are raw documents,
+    stored once under their SHA-256. Every inbox entry also queues its delivery and its receive acknowledgement (R29).
     """
 
     after: int
@@ -126,7 +137,10 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 class IdempotencyKey(Struct, frozen=True, kw_only=True):
-    """A client's promise that a write is one write: (scope, key) -> the documents it caused; `fingerprint` of the request."""
+    """A client's promise that a write is one write.
+
+    (scope, key) -> the documents it caused; `fingerprint` of the request.
+    """
 
     scope: str
     key: str
@@ -141,7 +155,10 @@ class EventStore(Protocol):
         """Position of the newest event, 0 when the log is empty."""
 
     def read(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[StoredEvent]:
-        """Events in order with position > `after` (and <= `until`), in pages behind the scenes. Raises LogCorrupt, Unavailable."""
+        """Events in order with position > `after` (and <= `until`), in pages behind the scenes.
+
+        Raises LogCorrupt, Unavailable.
+        """
 
 
 class Commit(Protocol):
@@ -174,7 +191,7 @@ class RowReader(Protocol):
     async def get(self, scope: Scope, view: str, key: str) -> Item | None:
         """The current item of a key, None when unknown or withdrawn (indistinguishable)."""
 
-    async def list(  # noqa: PLR0913 # a query has as many filters as it has
+    async def list(
         self,
         scope: Scope,
         view: str,
@@ -185,7 +202,10 @@ class RowReader(Protocol):
         after_key: str = "",
         limit: int = 1000,
     ) -> Sequence[Item]:
-        """Current items by ascending key: of any of `groups` (empty: all), whose `valid` overlaps, issued within the half-open span."""
+        """Current items by ascending key.
+
+        Of any of `groups` (empty: all), whose `valid` overlaps, issued within the half-open span.
+        """
 
 
 class Rows(RowReader, Protocol):
@@ -211,9 +231,12 @@ class FeedSlice(Struct, frozen=True):
 
 
 class OutgoingMessage(Struct, frozen=True, kw_only=True):
-    """A message waiting to leave. A business message names its source rows; once rendered it keeps its bytes for every retry.
+    """A message waiting to leave.
 
-    An acknowledgement (`internal_type` other than STANDARD_MESSAGE) has no source: `related` and `related_digest` say what it acknowledges.
+    A business message names its source rows; once rendered it keeps its bytes for every retry.
+
+    An acknowledgement (`internal_type` other than STANDARD_MESSAGE) has no source: `related` and `related_digest` say
+    what it acknowledges.
     """
 
     message_id: str
@@ -268,7 +291,9 @@ class Outbox(Protocol):
     """Outgoing messages: claim, render once, publish, confirm. Held by dispatch and the MADES endpoint."""
 
     async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
-        """Lease what is due, urgent first, oldest first, never ahead of an earlier unsent message of the same document (R28)."""
+        """Lease what is due, urgent first, oldest first, never ahead of an earlier unsent message of the same
+        document (R28).
+        """
 
     async def rendered(self, bodies: Mapping[str, bytes]) -> None:
         """Keep the bytes of messages, so that every retry sends the same."""
@@ -304,7 +329,10 @@ class Outbox(Protocol):
         """Undelivered messages of this type accepted before `since` (R27: the 60 s alarm)."""
 
     async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float) -> int:
-        """The beat (R12): one outgoing message per audience for everything of `view` not yet sent to it; returns how many."""
+        """The beat (R12).
+
+        One outgoing message per audience for everything of `view` not yet sent to it; returns how many.
+        """
 
     async def status(self, document: str) -> Sequence[MessageStatus]:
         """Status and trace of every message that carried this document, newest last."""
@@ -370,7 +398,10 @@ class Transport(Protocol):
         """Call this each time the connection to the broker is made anew."""
 
     async def publish(self, message: "Publication") -> None:
-        """Hand over to the broker and wait for its confirm. Raises Unroutable, Refused, Unavailable (outcome unknown: send again)."""
+        """Hand over to the broker and wait for its confirm.
+
+        Raises Unroutable, Refused, Unavailable (outcome unknown: send again).
+        """
 
     async def consume(self, queue: Queue, handler: Callable[[Delivery], Awaitable[None]], *, prefetch: int) -> None:
         """Deliver this component's queue to `handler` until closed; survives reconnects."""

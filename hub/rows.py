@@ -1,7 +1,10 @@
-"""Every row the hub keeps for an audience: the complete list of what each may know. What a privacy reviewer reads (NF3).
+"""Every row the hub keeps for an audience: the complete list of what each may know.
 
-DSO rows have no operator and no field an operator could stand in. AGR limit rows hold the AGR's own resources and shares: never
-the total, other shares, counts, or the DSO. A row carries no timestamp of another party. Rows of the operator's audience may hold everything.
+What a privacy reviewer reads (NF3).
+
+DSO rows have no operator and no field an operator could stand in. AGR limit rows hold the AGR's own resources and
+shares: never the total, other shares, counts, or the DSO. A row carries no timestamp of another party. Rows of the
+operator's audience may hold everything.
 """
 
 from typing import Final
@@ -25,7 +28,10 @@ ALARMS: Final = "alarms"
 
 
 class DsoAsset(Struct, frozen=True, kw_only=True):
-    """An asset as its grid operator sees it; never who operates it (F5). View dso_assets, key the resource, group the point."""
+    """An asset as its grid operator sees it; never who operates it (F5).
+
+    View dso_assets, key the resource, group the point.
+    """
 
     resource: Identifier
     point: Identifier
@@ -60,7 +66,8 @@ class AgrAsset(Struct, frozen=True, kw_only=True):
 class AgrLimit(Struct, frozen=True, kw_only=True):
     """One AGR's own copy of a limit (R18). View agr_limits, key `mrid` (a keyed hash), one document per row.
 
-    Foreseen: `shares`; unforeseen: `orders`. `cancelled` copies keep the last content, so that the document can repeat it.
+    Foreseen: `shares`; unforeseen: `orders`. `cancelled` copies keep the last content, so that the document can
+    repeat it.
     """
 
     mrid: Mrid
@@ -85,7 +92,10 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """That data was asked for and is owed (R13). View responses, key `mrid` of the answer; composed from the asker's own rows."""
+    """That data was asked for and is owed (R13).
+
+    View responses, key `mrid` of the answer; composed from the asker's own rows.
+    """
 
     mrid: Mrid
     request: Mrid
@@ -106,7 +116,10 @@ class Participant(Struct, frozen=True, kw_only=True):
 
 
 class OperatorLimit(Struct, frozen=True, kw_only=True):
-    """A limit as the operator of the platform sees it. View operator_limits, audience operator, key `dso/mrid`, group the DSO."""
+    """A limit as the operator of the platform sees it.
+
+    View operator_limits, audience operator, key `dso/mrid`, group the DSO.
+    """
 
     dso: Identifier
     mrid: Mrid

@@ -56,7 +56,10 @@ class Capability(Struct, frozen=True, gc=False):
 
 
 class AssetShare(Struct, frozen=True):
-    """One asset's part of a foreseen limit: unsigned watts over time, and the rated power it was weighed with (R16, R37)."""
+    """One asset's part of a foreseen limit.
+
+    Unsigned watts over time, and the rated power it was weighed with (R16, R37).
+    """
 
     resource: Identifier
     rated: Power

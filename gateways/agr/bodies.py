@@ -30,7 +30,10 @@ class AssetContent(Body, frozen=True, kw_only=True):
 
 
 class AssetPatch(Body, frozen=True, kw_only=True):
-    """What to change of one asset; what is absent stays. The id stands here in PATCH /assets, in the path of PATCH /assets/{id}."""
+    """What to change of one asset; what is absent stays.
+
+    The id stands here in PATCH /assets, in the path of PATCH /assets/{id}.
+    """
 
     id: Id | None = None
     connection_point: Id | None = None

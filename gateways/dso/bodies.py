@@ -152,7 +152,10 @@ class LimitPage(Body, frozen=True, kw_only=True):
 
 
 class GridSchedule(Body, frozen=True, kw_only=True):
-    """One asset's plan on my grid: signed watts, + production, - consumption (F9). `series` identifies it across revisions."""
+    """One asset's plan on my grid: signed watts, + production, - consumption (F9).
+
+    `series` identifies it across revisions.
+    """
 
     series: str
     asset: str
