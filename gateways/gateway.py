@@ -88,7 +88,7 @@ class Gateway:
         clock: Clock,
     ) -> None:
         """`subjects` are what the hub is asked for at the first start and daily (R13)."""
-        self.settings, self.store, self.clock = chosen, store, clock
+        self.settings, self.store, self.clock, self.api = chosen, store, clock, api
         self.who = who = identity(chosen)
         self._trade, self._subjects, self._transport = trade, subjects, transport
         self.brain = GatewayBrain(who, trade)

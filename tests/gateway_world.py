@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Self
 
 import aiohttp
+import msgspec
 from msgspec import Struct
 
 from gateways.agr import app as agr
@@ -24,12 +25,18 @@ from gateways.gateway import Gateway
 from hub import settings as chosen
 from hub.store.memory import MemoryStore
 from hub.values import Role
+from raml import conformance
+from raml.reader import read
 from tests.system import HUB, System
 
 NORTH, SOUTH = "5790000000005", "5790000000012"
 ALPHA, BRAVO, CHARLIE = "45X-AGR-ALPHA--N", "45X-AGR-BRAVO--B", "45X-BRP-CHARLIEG"
 P1, P2, P3 = "571313199000000014", "571313199000000021", "571313199000000038"
 A1, A2, A3 = "571313100000000010", "571313100000000027", "571313100000000034"
+
+
+CONTRACTS = {api: read(f"{api}.raml") for api in ("agr", "dso")}
+"""Every answer is held against the contract."""
 
 
 class Reply(Struct, frozen=True):
@@ -63,8 +70,18 @@ class Client:
             sent["Prefer"] = f"wait={wait}"
         url = self.gateway.url + path
         async with self._session.request(method, url, json=body, data=data, headers=sent) as answer:
+            raw = await answer.read()
+            conformance.check(
+                CONTRACTS[self.gateway.api],
+                method,
+                path,
+                status=answer.status,
+                content_type=answer.content_type,
+                body=raw,
+                headers=answer.headers,
+            )
             json = answer.content_type.endswith("json")
-            return Reply(answer.status, await (answer.json() if json else answer.text()), dict(answer.headers))
+            return Reply(answer.status, msgspec.json.decode(raw) if json else raw.decode(), answer.headers)
 
     async def get(self, path: str, **headers: str) -> Any:  # JSON
         """The JSON of a 200."""

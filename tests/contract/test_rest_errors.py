@@ -1,0 +1,228 @@
+"""Errors of both REST interfaces have one shape on every route, and tell a client what to do (RFC 9457)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from gateways.agr import routes as agr
+from gateways.dso import routes as dso
+from tests.gateway_world import A1, ALPHA, NORTH, P1, Client, Reply, World, asset, period
+
+METHODS = ("GET", "PUT", "PATCH", "POST", "DELETE")
+PATHS = {"agr": sorted({r.path for r in agr.ROUTES}), "dso": sorted({r.path for r in dso.ROUTES})}
+ROUTES = {"agr": agr.ROUTES, "dso": dso.ROUTES}
+# `/limits/{mrid}` takes any word, also that of a path beside it that has another method only.
+TAKEN = {("agr", "GET", "/limits/request")}
+EVERY = [(api, method, path) for api, paths in PATHS.items() for path in paths for method in METHODS]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def clients() -> AsyncIterator[dict[str, Client]]:
+    """One client of each kind, who has nothing yet."""
+    async with World.running() as world:
+        yield {"dso": await world.dso(NORTH), "agr": await world.agr(ALPHA, max_body_bytes=20_000)}
+
+
+def problem(answer: Reply, status: int) -> None:
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.body["status"] == status
+    assert answer.body["title"]
+    assert answer.body["detail"]
+
+
+def filled(path: str) -> str:
+    return path.replace("{id}", A1).replace("{mrid}", "unknown")
+
+
+@pytest.mark.parametrize(("api", "method", "path"), EVERY)
+async def test_every_method_of_every_path_answers_without_a_token_with_the_same_401(
+    clients: dict[str, Client], api: str, method: str, path: str
+) -> None:
+    answer = await clients[api].call(method, filled(path), token="wrong")
+
+    problem(answer, 401)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert {k: v for k, v in answer.body.items() if k != "instance"} == {
+        k: v
+        for k, v in (await clients[api].call("GET", "/messages/x", headers={"Authorization": "Basic x"})).body.items()
+        if k != "instance"
+    }
+
+
+def methods(api: str, path: str) -> set[str]:
+    return {route.method for route in ROUTES[api] if route.path == path}
+
+
+@pytest.mark.parametrize(
+    ("api", "method", "path"),
+    [each for each in EVERY if each[1] not in methods(each[0], each[2]) and each not in TAKEN],
+)
+async def test_a_method_that_is_not_there_is_405_and_says_which_are(
+    clients: dict[str, Client], api: str, method: str, path: str
+) -> None:
+    there = methods(api, path)
+
+    answer = await clients[api].call(method, filled(path), body={})
+
+    problem(answer, 405)
+    assert there <= set(answer.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("api", "method", "path"),
+    [(api, r.method, r.path) for api, routes in ROUTES.items() for r in routes if "{" in r.path and r.body is None],
+)
+async def test_what_is_unknown_is_404_in_the_same_words(
+    clients: dict[str, Client], api: str, method: str, path: str
+) -> None:
+    answer = await clients[api].call(method, filled(path))
+
+    problem(answer, 404)
+    assert answer.body["detail"] == (await clients[api].call("GET", "/nothing/here")).body["detail"]
+
+
+WRITES = [(api, r.method, r.path) for api, routes in ROUTES.items() for r in routes if r.body is not None]
+
+
+@pytest.mark.parametrize(("api", "method", "path"), WRITES)
+async def test_a_body_that_is_no_json_is_400_and_says_where(
+    clients: dict[str, Client], api: str, method: str, path: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+
+    for data in (b"{", b"\xff\xfe", b"[]", b'{"surprise": 1}', b""):
+        answer = await clients[api].call(method, filled(path), data=data, headers=headers)
+        problem(answer, 400)
+
+
+@pytest.mark.parametrize(("api", "method", "path"), WRITES)
+async def test_a_body_of_another_media_type_is_415(
+    clients: dict[str, Client], api: str, method: str, path: str
+) -> None:
+    answer = await clients[api].call(method, filled(path), data=b"a: 1", headers={"Content-Type": "text/yaml"})
+
+    problem(answer, 415)
+
+
+READS = [(api, r.path) for api, routes in ROUTES.items() for r in routes if r.method == "GET"]
+
+
+@pytest.mark.parametrize(("api", "path"), READS)
+async def test_an_unknown_parameter_is_400_and_named(clients: dict[str, Client], api: str, path: str) -> None:
+    answer = await clients[api].call("GET", filled(path) + "?surprise=1")
+
+    problem(answer, 400)
+    assert "surprise" in answer.body["errors"][0]["problem"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "after=zzz", "limit=1&limit=2"])
+@pytest.mark.parametrize("path", ["/assets", "/schedules", "/limits", "/limits/active", "/limits/changes"])
+async def test_a_page_that_cannot_be_is_400(clients: dict[str, Client], path: str, query: str) -> None:
+    problem(await clients["agr"].call("GET", f"{path}?{query}"), 400)
+
+
+@pytest.mark.parametrize("timeout", ["-1", "301", "soon"])
+async def test_r33_a_timeout_out_of_range_is_400(clients: dict[str, Client], timeout: str) -> None:
+    problem(await clients["agr"].call("GET", f"/limits/changes?timeout={timeout}"), 400)
+
+
+async def test_spans_that_end_before_they_begin_are_400(clients: dict[str, Client]) -> None:
+    span = "from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z"
+
+    problem(await clients["agr"].call("GET", f"/limits?{span}"), 400)
+    problem(await clients["dso"].call("POST", "/schedules/request?from=2026-02-01T00:00:00Z"), 400)
+
+
+async def test_r34_delete_without_an_id_is_400_and_of_an_unknown_one_404(clients: dict[str, Client]) -> None:
+    problem(await clients["agr"].call("DELETE", "/assets"), 400)
+    problem(await clients["dso"].call("DELETE", "/connection-points"), 400)
+    problem(await clients["dso"].call("DELETE", f"/connection-points?id={P1}"), 404)
+
+
+async def test_a_wrong_value_says_where_it_stands_and_what_was_expected(clients: dict[str, Client]) -> None:
+    wrong_type = await clients["agr"].call("PUT", "/assets", {"assets": [{**asset(A1, P1), "maxProduction": "much"}]})
+    powerless = await clients["agr"].call("PUT", "/assets", {"assets": [asset(A1, P1)]})
+    wrong_id = await clients["agr"].call("PUT", "/assets", {"assets": [asset("A10:1", P1, produces=1)]})
+
+    problem(wrong_type, 400)
+    assert wrong_type.body["errors"] == [
+        {"at": "$.assets[0].maxProduction", "problem": "Expected `int`, got `str`."},
+    ]
+    problem(powerless, 422)
+    problem(wrong_id, 422)
+    assert wrong_id.body["errors"][0]["at"] == "$.assets[0].id"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        period("2026-01-16T12:00:30Z", "2026-01-16T14:00:00Z", 1, 2),
+        period("2026-01-16T14:00:00Z", "2026-01-16T12:00:00Z", 1, 2),
+        period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1, 2, 3),
+        period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", -1, 2),
+        period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1, 2, resolution="P1D"),
+        {**period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1), "points": [{"position": 2, "quantity": 1}]},
+    ],
+)
+async def test_a_curve_that_cannot_be_is_422_and_says_where(clients: dict[str, Client], wrong: object) -> None:
+    answer = await clients["dso"].call("POST", "/limits/foreseen", {"series": [{"assets": [A1], "periods": [wrong]}]})
+
+    problem(answer, 422)
+    assert answer.body["errors"][0]["at"].startswith("$.series[0].periods")
+
+
+async def test_a_body_that_is_too_large_is_413(clients: dict[str, Client]) -> None:
+    problem(await clients["agr"].call("PUT", "/assets", {"assets": [asset("x" * 30_000, P1)]}), 413)
+
+
+@pytest.mark.parametrize("prefer", ["wait=-1", "wait=301", "wait=soon", "wait="])
+async def test_r35_a_wait_that_cannot_be_is_400(clients: dict[str, Client], prefer: str) -> None:
+    answer = await clients["agr"].call(
+        "PUT", "/assets", {"assets": [asset(A1, P1, produces=1)]}, headers={"Prefer": prefer}
+    )
+
+    problem(answer, 400)
+
+
+async def test_who_asks_too_often_is_429_and_told_when_to_come_back() -> None:
+    async with World.running() as world:
+        alpha = await world.agr(ALPHA, rate_per_s=1.0, burst=2)
+
+        answers = [await alpha.call("GET", "/assets") for _ in range(3)]
+        await world.system.clock.advance(1.0)
+        later = await alpha.call("GET", "/assets")
+
+        problem(answers[2], 429)
+        assert answers[2].headers["Retry-After"] == "1"
+        assert [answer.status for answer in (*answers[:2], later)] == [200, 200, 200]
+
+
+async def test_more_long_polls_than_there_are_places_are_503() -> None:
+    async with World.running() as world:
+        alpha = await world.agr(ALPHA, polls_max=1)
+        first = asyncio.create_task(alpha.call("GET", "/limits/changes"))
+        await world.system.until(lambda: alpha.gateway.door.polling == 1, "the first poll")
+
+        refused = await alpha.call("GET", "/limits/changes")
+        await world.system.clock.advance(31)
+
+        problem(refused, 503)
+        assert (await first).status == 200
+
+
+async def test_answers_do_not_name_the_server_and_are_not_kept_by_caches(clients: dict[str, Client]) -> None:
+    for path in ("/assets", "/ping", "/nothing"):
+        headers = (await clients["agr"].call("GET", path)).headers
+        assert "Server" not in headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+
+
+async def test_r34_ping_needs_no_token(clients: dict[str, Client]) -> None:
+    for client in clients.values():
+        answer = await client.call("GET", "/ping", token="wrong")
+        assert (answer.status, answer.body) == (200, "pong")
+        assert answer.headers["Content-Type"].startswith("text/plain")
