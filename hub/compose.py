@@ -84,7 +84,7 @@ class Cover(Struct, frozen=True, kw_only=True):
 def acknowledgement(answer: Answer, cover: Cover, head: Letterhead) -> AcknowledgementMarketDocument:
     """The verdict on one document (R3, R26)."""
     return AcknowledgementMarketDocument(
-        mrid=cover.mrid,
+        mrid=answer.mrid,
         created=cover.created,
         sender=head.sender(),
         receiver=Party(cover.receiver.id, answer.role or cover.receiver.role),
@@ -97,7 +97,7 @@ def acknowledgement(answer: Answer, cover: Cover, head: Letterhead) -> Acknowled
 def nothing_found(response: Response, cover: Cover, head: Letterhead) -> AcknowledgementMarketDocument:
     """The answer to a request that matches nothing: an empty list cannot be sent (trap 28)."""
     return AcknowledgementMarketDocument(
-        mrid=cover.mrid,
+        mrid=response.mrid,
         created=cover.created,
         sender=head.sender(),
         receiver=Party(cover.receiver.id, response.role or cover.receiver.role),

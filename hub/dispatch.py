@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from documents import registry
 from documents.codes import DocumentType
@@ -157,6 +158,7 @@ class Dispatch:
 
     async def _response(self, response: Response, cover: Cover) -> Document:
         """The data asked for, from the asker's own rows as they are now (R13)."""
+        cover = replace(cover, mrid=response.mrid)
         scope = Scope(cover.receiver.id)
         groups = tuple(response.resources)
         if response.subject == DocumentType.CONFIGURATION:
