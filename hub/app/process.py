@@ -25,6 +25,7 @@ from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
 from hub.web.health import Health, listening
 
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 RETRY_S: Final = 2.0
 STANDBY_LOCK: Final = (728302, 1)
 DATABASE: Final = "hub"
@@ -68,11 +69,15 @@ async def serve(settings: HubSettings) -> None:
         SettingsError: the database refuses us or is not ours.
         Unavailable: the database is lost.
     """
-    process = _Process()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, process.stop)
-    with suppress(asyncio.CancelledError):
-        await _serve(settings, process)
+    process, loop = _Process(), asyncio.get_running_loop()
+    for name in STOPPING:
+        loop.add_signal_handler(name, process.stop)
+    try:
+        with suppress(asyncio.CancelledError):
+            await _serve(settings, process)
+    finally:
+        for name in STOPPING:
+            loop.remove_signal_handler(name)
     if process.has_lost_database:
         raise Unavailable("The session at the database was lost. Start the hub again.")
 

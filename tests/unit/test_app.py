@@ -274,6 +274,21 @@ async def test_r30_a_document_that_makes_the_code_fail_is_answered_and_the_rest_
         assert system.hub.desk.set_aside == 1
 
 
+async def test_r30_a_document_that_makes_the_reader_fail_is_answered_and_set_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with System.running() as system:
+        north = await system.join(NORTH, Role.DSO)
+        with monkeypatch.context() as patch:
+            patch.setattr(registry, "read", lambda _: 1 / 0)
+            await north.send(points(north, POINT))
+            await system.until(lambda: bool(north.raw), "an answer")
+
+        (answer,) = north.all(AcknowledgementMarketDocument)
+        assert {reason.code for reason in answer.reasons} == {"A02", "A94"}
+        assert answer.received.title is not None
+
+
 async def test_r6_what_the_command_line_commits_reaches_a_running_hub() -> None:
     async with System.running() as system:
         north, alpha, bravo = await played(system)

@@ -1,17 +1,23 @@
 """The hub on real ground: its database, its lock, its commands (R1, R6)."""
 
 import asyncio
+import os
+import signal
+import socket
 from pathlib import Path
 
 import asyncpg
 import pytest
+from aiohttp import ClientConnectionError, ClientSession
 from click.testing import CliRunner
 
 from hub import app
 from hub.app import process
 from hub.cli import tps
 from hub.errors import SettingsError
-from hub.settings import Database, HubSettings, Secret
+from hub.mades.embedded import Component, EmbeddedBroker
+from hub.mades.paths import Party
+from hub.settings import Broker, Database, Http, HubSettings, Secret
 from tests.fixtures_store import DatabaseUrl
 from tests.system import HUB, MARKET
 
@@ -62,6 +68,57 @@ async def test_the_database_of_another_hub_is_refused(database_url: DatabaseUrl)
     with pytest.raises(SettingsError, match="Use another database"):
         async with app.operating(other):
             pass
+
+
+async def test_the_hub_serves_on_a_real_database_and_broker_until_it_is_told_to_stop(database_url: DatabaseUrl) -> None:
+    code = app.hub_id(MARKET)
+    async with EmbeddedBroker() as broker:
+        broker.provision({code: Component(Party.HUB, "password")}, hub=code)
+        settings = HubSettings(
+            hub=MARKET,
+            database=Database(url=Secret(await database_url())),
+            broker=Broker(url=Secret(f"amqp://127.0.0.1:{broker.port}/mades"), password=Secret("password")),
+            http=Http(port=free_port()),
+        )
+        serving = asyncio.create_task(app.serve(settings))
+        async with asyncio.timeout(30), ClientSession() as session:
+            while await status(session, f"http://127.0.0.1:{settings.http.port}/health/ready") != 200:
+                assert not serving.done()
+            async with session.get(f"http://127.0.0.1:{settings.http.port}/metrics") as answer:
+                assert "tps_log_position 0.0" in await answer.text()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await serving
+
+
+async def test_a_hub_told_to_stop_before_the_broker_answers_just_ends(database_url: DatabaseUrl) -> None:
+    settings = HubSettings(
+        hub=MARKET,
+        database=Database(url=Secret(await database_url())),
+        broker=Broker(url=Secret(f"amqp://127.0.0.1:{free_port()}/mades")),
+        http=Http(port=free_port()),
+    )
+    serving = asyncio.create_task(app.serve(settings))
+    async with asyncio.timeout(30), ClientSession() as session:
+        while await status(session, f"http://127.0.0.1:{settings.http.port}/health/ready") != 503:
+            assert not serving.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving
+
+
+async def status(session: ClientSession, url: str) -> int:
+    """What a probe is answered; 0 when nobody listens yet."""
+    try:
+        async with session.get(url) as answer:
+            return answer.status
+    except ClientConnectionError:
+        return 0
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def run(directory: Path, *arguments: str) -> tuple[int, str]:
