@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Self
 
+import asyncpg
+
 from hub.errors import SettingsError
 from hub.store.database import Database, connect_pool
 from hub.store.log import PostgresCommit, PostgresLog
@@ -44,7 +46,7 @@ class PostgresStore:
         """Connect to a migrated database (hub.store.migrate) and make sure that it is this component's.
 
         Raises:
-            SettingsError: the database refuses us, or holds the store of another component.
+            SettingsError: the database refuses us, is not migrated, or holds the store of another component.
             Unavailable: the database does not answer.
         """
         pool = await connect_pool(
@@ -88,7 +90,10 @@ class PostgresStore:
         await self.close()
 
     async def _claim_ownership(self) -> None:
-        owner = await self.meta(OWNER)
+        try:
+            owner = await self.meta(OWNER)
+        except asyncpg.UndefinedTableError as error:
+            raise SettingsError("This database has no store yet. Migrate it first.") from error
         if owner is None:
             await self.set_meta(OWNER, self.component)
         elif owner != self.component:

@@ -20,6 +20,7 @@ from hub.ports import (
     StoredEvent,
 )
 from hub.store.codec import GENESIS, link, verified
+from hub.store.embedded import EmbeddedPostgres
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import COMPONENT, DatabaseUrl, Doors, Store
 
@@ -276,6 +277,11 @@ async def test_the_store_of_another_component_is_refused(database_url: DatabaseU
 
     with pytest.raises(SettingsError, match="holds the store of A01:ONE"):
         await PostgresStore.open(url, component="A01:TWO")
+
+
+async def test_a_database_without_a_store_is_refused(postgres: EmbeddedPostgres) -> None:
+    with pytest.raises(SettingsError, match="Migrate it first"):
+        await PostgresStore.open(await postgres.database("empty"), component=COMPONENT)
 
 
 async def test_a_listener_is_told_the_new_head(database_url: DatabaseUrl) -> None:

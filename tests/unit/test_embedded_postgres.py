@@ -28,6 +28,9 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="tps-home-"))
     assert folder.stat().st_mode & 0o777 == 0o700
     yield folder
+    note = folder / "pg" / "socket"
+    if note.exists():  # a killed owner leaves its socket to the next start
+        shutil.rmtree(note.read_text(), ignore_errors=True)
     shutil.rmtree(folder)
 
 

@@ -107,11 +107,18 @@ async def test_a_user_without_the_right_is_told_what_an_administrator_must_run(p
     assert await migrate(url) == [migration.name for migration in migrations()]
 
 
-async def test_a_user_who_may_make_roles_needs_no_administrator(postgres: EmbeddedPostgres) -> None:
+async def test_a_user_who_may_grant_the_role_needs_no_administrator(postgres: EmbeddedPostgres) -> None:
     url = await empty(postgres, "role_maker")
     superuser = postgres.url("postgres")
+    (version,) = await ask(superuser, "select current_setting('server_version_num')::int")
+    assert isinstance(version, int)
     await _execute(superuser, f"revoke {READER} from migrations_role_maker")
-    await _execute(superuser, f"grant {READER} to migrations_role_maker with admin option, set false, inherit false")
+    await _execute(
+        superuser,
+        f"grant {READER} to migrations_role_maker with admin option, set false, inherit false"
+        if version >= 160000
+        else "alter role migrations_role_maker createrole",
+    )
 
     assert await migrate(url) == [migration.name for migration in migrations()]
 
