@@ -11,8 +11,9 @@ from uuid import uuid4
 from aiohttp import web
 from msgspec import Meta, field
 
-from documents.values import Instant, Interval
-from gateways import messages
+from documents.model import GlMarketDocument
+from documents.values import Instant, Interval, Mrid
+from gateways import messages, xml_bodies
 from gateways.agr import translate
 from gateways.agr.bodies import (
     AssetContent,
@@ -28,6 +29,7 @@ from gateways.agr.bodies import (
 )
 from gateways.agr.commands import ChangeSchedule, Plan, ReplaceSchedule, SubmitSchedule, WithdrawSchedule
 from gateways.agr.rows import ASSETS, LIMITS, SCHEDULES, PlannedSchedule, ReceivedLimit
+from gateways.agr.trade import document_of
 from gateways.commands import Ask, ChangeResources, PutResources, RemoveResources
 from gateways.gateway import Gateway
 from gateways.problems import ProblemError, unknown
@@ -141,23 +143,23 @@ async def delete_asset(gateway: Gateway, call: Call) -> web.Response:
 
 async def post_schedule(gateway: Gateway, call: Call) -> web.Response:
     """Send a new schedule (F8)."""
-    mrid = call.body.mrid or uuid4().hex
-    command = SubmitSchedule(mrid=mrid, plans=translate.plans(call.body.series, gateway.who))
-    return await gateway.outbound.submit(call, command, mrid)
+    named, plans = await _content(gateway, call)
+    mrid = named or uuid4().hex
+    return await gateway.outbound.submit(call, SubmitSchedule(mrid=mrid, plans=plans), mrid)
 
 
 async def put_schedule(gateway: Gateway, call: Call) -> web.Response:
     """The whole schedule again; assets left out are withdrawn (R24)."""
     found = await _schedule(gateway, call)
-    command = ReplaceSchedule(mrid=found.row.mrid, plans=_plans(gateway, call))
-    return await gateway.outbound.submit(call, command, found.row.mrid)
+    _, plans = await _content(gateway, call, found.row.mrid)
+    return await gateway.outbound.submit(call, ReplaceSchedule(mrid=found.row.mrid, plans=plans), found.row.mrid)
 
 
 async def patch_schedule(gateway: Gateway, call: Call) -> web.Response:
     """New plans for the named assets (R24)."""
     found = await _schedule(gateway, call)
-    command = ChangeSchedule(mrid=found.row.mrid, plans=_plans(gateway, call))
-    return await gateway.outbound.submit(call, command, found.row.mrid)
+    _, plans = await _content(gateway, call, found.row.mrid)
+    return await gateway.outbound.submit(call, ChangeSchedule(mrid=found.row.mrid, plans=plans), found.row.mrid)
 
 
 async def delete_schedule(gateway: Gateway, call: Call) -> web.Response:
@@ -173,6 +175,8 @@ async def delete_schedule(gateway: Gateway, call: Call) -> web.Response:
 async def get_schedule(gateway: Gateway, call: Call) -> web.Response:
     """One schedule as sent, and where each plan stands."""
     found = await _schedule(gateway, call)
+    if call.wants_xml:
+        return await xml_bodies.answer(document_of(found.row, gateway.who))
     return answer(translate.schedule_state(found.row, gateway.who))
 
 
@@ -235,7 +239,8 @@ async def get_limit(gateway: Gateway, call: Call) -> web.Response:
     found = await gateway.reader.get(LIMITS, call.path("mrid"), ReceivedLimit)
     if found is None:
         raise unknown()
-    return answer(_shown(gateway, [found])[0])
+    (shown,) = _shown(gateway, [found])
+    return await xml_bodies.answer(found.row.document) if call.wants_xml else answer(shown)
 
 
 async def request_limits(gateway: Gateway, call: Call) -> web.Response:
@@ -292,7 +297,11 @@ async def _schedule(gateway: Gateway, call: Call) -> Found[PlannedSchedule]:
     return found
 
 
-def _plans(gateway: Gateway, call: Call) -> tuple[Plan, ...]:
-    if call.body.mrid not in (None, call.path("mrid")):
-        raise messages.other_mrid(call.body.mrid, call.path("mrid"))
-    return translate.plans(call.body.series, gateway.who)
+async def _content(gateway: Gateway, call: Call, mrid: Mrid | None = None) -> tuple[Mrid | None, tuple[Plan, ...]]:
+    """The mRID and plans of a body, JSON or XML; `mrid` is that of the path. Raises ProblemError."""
+    if call.is_xml:
+        document = await xml_bodies.read(call.raw, GlMarketDocument, gateway.who, mrid=mrid)
+        return document.mrid, translate.plans_of(document)
+    if mrid and call.body.mrid not in (None, mrid):
+        raise messages.other_mrid(call.body.mrid, mrid)
+    return call.body.mrid, translate.plans(call.body.series, gateway.who)

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from documents.model import GlSeries, UnavailabilityMarketDocument
-from documents.values import Mrid, Reason
+from documents.values import Instant, Mrid, Reason
 
 ASSETS: Final = "assets"
 SCHEDULES: Final = "schedules"
@@ -27,6 +27,7 @@ class PlannedSchedule(Struct, frozen=True, kw_only=True):
 
     mrid: Mrid
     revision: int
+    created: Instant
     series: tuple[PlannedSeries, ...]
 
 

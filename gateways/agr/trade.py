@@ -62,7 +62,7 @@ class AggregatorTrade:
                 live = _series_of(known.get(SCHEDULES, document.mrid, PlannedSchedule))
                 for series in document.series:
                     live[series.mrid] = _pending(live.get(series.mrid), series, document.revision)
-                yield self._row(document.mrid, document.revision, live)
+                yield self._row(document, live)
             case _:
                 return
 
@@ -76,7 +76,7 @@ class AggregatorTrade:
                 live = _series_of(schedule)
                 for series in document.series:
                     live[series.mrid] = _settled(live[series.mrid], series, document.revision, outcome)
-                yield self._row(document.mrid, schedule.revision if schedule else document.revision, live)
+                yield self._row(schedule or document, live)
             case _:
                 return
 
@@ -148,15 +148,33 @@ class AggregatorTrade:
         )
         return Draft(document=document)
 
-    def _row(self, mrid: Mrid, revision: int, live: Live) -> Row:
+    def _row(self, newest: GlMarketDocument | PlannedSchedule, live: Live) -> Row:
+        """A schedule with these series, at the revision and instant of the newest document sent."""
         series = tuple(live.values())
+        schedule = PlannedSchedule(mrid=newest.mrid, revision=newest.revision, created=newest.created, series=series)
         return Row(
             view=SCHEDULES,
             audience=self._who.audience,
-            key=mrid,
-            payload=PlannedSchedule(mrid=mrid, revision=revision, series=series),
+            key=newest.mrid,
+            payload=schedule,
             valid=_hull([period.interval for planned in series for period in planned.series.periods]),
         )
+
+
+def document_of(schedule: PlannedSchedule, who: Identity) -> GlMarketDocument:
+    """A schedule's whole content as one document, withdrawn series marked."""
+    spans = [period.interval for planned in schedule.series for period in planned.series.periods]
+    series = (planned.series for planned in schedule.series)
+    return GlMarketDocument(
+        mrid=schedule.mrid,
+        revision=schedule.revision,
+        process=ProcessType.DAY_AHEAD.value,
+        sender=who.me,
+        receiver=who.hub,
+        created=schedule.created,
+        interval=_hull(spans),
+        series=tuple(replace(one, periods=()) if one.cancelled else one for one in series),
+    )
 
 
 def _series_of(schedule: PlannedSchedule | None) -> Live:

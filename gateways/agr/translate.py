@@ -8,9 +8,9 @@ from typing import Literal
 
 from documents.codes import CANCELLING, BusinessType, DocumentType, action_of
 from documents.errors import IdentifierError
-from documents.model import UnavailabilityMarketDocument
+from documents.model import GlMarketDocument, UnavailabilityMarketDocument
 from documents.values import Identifier
-from gateways import curves
+from gateways import curves, xml_bodies
 from gateways.agr.bodies import (
     Asset,
     AssetContent,
@@ -103,6 +103,23 @@ def plans(series: tuple[ScheduleSeries, ...], who: Identity) -> tuple[Plan, ...]
         periods = curves.periods(one.periods, one.curve_type, at, signed=True)
         read.append(Plan(asset=named, curve=one.curve_type, periods=periods))
     return tuple(read)
+
+
+def plans_of(document: GlMarketDocument) -> tuple[Plan, ...]:
+    """The plans of a schedule document. Raises ProblemError (422)."""
+    read: dict[Identifier, Plan] = {}
+    for series in document.series:
+        at = f"series {series.mrid}"
+        if series.business_type != BusinessType.NET_PRODUCTION_CONSUMPTION:
+            raise xml_bodies.unusable(at, f"The series is {series.business_type}; expected A07, signed values.", "A62")
+        if series.cancelled:
+            raise xml_bodies.unusable(
+                at, "The series is cancelled; withdraw plans with DELETE, or leave it out.", "A59"
+            )
+        if series.resource is None or series.resource in read:
+            raise xml_bodies.unusable(at, "Expected one registeredResource.mRID per series, each once.", "A64")
+        read[series.resource] = Plan(asset=series.resource, curve=series.curve, periods=series.periods)
+    return tuple(read.values())
 
 
 def schedule_state(row: PlannedSchedule, who: Identity) -> ScheduleState:

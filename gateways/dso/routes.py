@@ -11,8 +11,10 @@ from uuid import uuid4
 from aiohttp import web
 from msgspec import Meta, field
 
+from documents.codes import BusinessType
+from documents.model import UnavailabilityMarketDocument
 from documents.values import Instant, Mrid
-from gateways import messages
+from gateways import messages, xml_bodies
 from gateways.commands import Ask, ChangeResources, PutResources, RemoveResources
 from gateways.dso import translate
 from gateways.dso.bodies import (
@@ -38,6 +40,8 @@ from gateways.reading import EVER, FOREVER, Found, PageQuery, PollQuery, span
 from gateways.rest import Call, Query, Route, answer
 from gateways.rows import Registration
 
+FORESEEN: Final = BusinessType.PLANNED_MAINTENANCE
+UNFORESEEN: Final = BusinessType.UNPLANNED_OUTAGE
 Ids = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=1000)]
 
 
@@ -176,46 +180,42 @@ async def request_assets(gateway: Gateway, call: Call) -> web.Response:
 
 async def post_foreseen(gateway: Gateway, call: Call) -> web.Response:
     """Announce a foreseen limit (F6)."""
-    return await _send(gateway, call, translate.foreseen(call.body, gateway.who))
+    return await _send(gateway, call, FORESEEN)
 
 
 async def post_unforeseen(gateway: Gateway, call: Call) -> web.Response:
     """Order an unforeseen limit (F7)."""
-    return await _send(gateway, call, translate.unforeseen(call.body, gateway.who))
+    return await _send(gateway, call, UNFORESEEN)
 
 
 async def put_foreseen(gateway: Gateway, call: Call) -> web.Response:
     """The next revision of a foreseen limit, whole content again (R19)."""
-    await _limit(gateway, call, unforeseen=False)
-    return await _update(gateway, call, translate.foreseen(call.body, gateway.who))
+    return await _update(gateway, call, FORESEEN)
 
 
 async def put_unforeseen(gateway: Gateway, call: Call) -> web.Response:
     """The next revision of an unforeseen limit, whole content again (R15, R19)."""
-    await _limit(gateway, call, unforeseen=True)
-    return await _update(gateway, call, translate.unforeseen(call.body, gateway.who))
+    return await _update(gateway, call, UNFORESEEN)
 
 
 async def get_foreseen(gateway: Gateway, call: Call) -> web.Response:
     """One foreseen limit I sent."""
-    found = await _limit(gateway, call, unforeseen=False)
-    return answer(translate.limit_state(found.row, gateway.who))
+    return await _show(gateway, call, FORESEEN)
 
 
 async def get_unforeseen(gateway: Gateway, call: Call) -> web.Response:
     """One unforeseen limit I sent."""
-    found = await _limit(gateway, call, unforeseen=True)
-    return answer(translate.limit_state(found.row, gateway.who))
+    return await _show(gateway, call, UNFORESEEN)
 
 
 async def delete_foreseen(gateway: Gateway, call: Call) -> web.Response:
     """Withdraw a foreseen limit (R19)."""
-    return await _cancel(gateway, call, await _limit(gateway, call, unforeseen=False))
+    return await _cancel(gateway, call, FORESEEN)
 
 
 async def delete_unforeseen(gateway: Gateway, call: Call) -> web.Response:
     """End an unforeseen limit now (R19)."""
-    return await _cancel(gateway, call, await _limit(gateway, call, unforeseen=True))
+    return await _cancel(gateway, call, UNFORESEEN)
 
 
 async def get_limits(gateway: Gateway, call: Call) -> web.Response:
@@ -305,26 +305,46 @@ def table() -> Sequence[web.RouteDef]:
     return messages.table(ROUTES)
 
 
-async def _send(gateway: Gateway, call: Call, content: Content) -> web.Response:
-    mrid: Mrid = call.body.mrid or uuid4().hex
+async def _send(gateway: Gateway, call: Call, kind: BusinessType) -> web.Response:
+    named, content = await _content(gateway, call, kind)
+    mrid = named or uuid4().hex
     return await gateway.outbound.submit(call, SendLimit(mrid=mrid, content=content), mrid, urgent=True)
 
 
-async def _update(gateway: Gateway, call: Call, content: Content) -> web.Response:
-    mrid = call.path("mrid")
-    if call.body.mrid not in (None, mrid):
-        raise messages.other_mrid(call.body.mrid, mrid)
+async def _update(gateway: Gateway, call: Call, kind: BusinessType) -> web.Response:
+    mrid = (await _limit(gateway, call, kind)).row.document.mrid
+    _, content = await _content(gateway, call, kind, mrid)
     return await gateway.outbound.submit(call, UpdateLimit(mrid=mrid, content=content), mrid, urgent=True)
 
 
-async def _cancel(gateway: Gateway, call: Call, found: Found[SentLimit]) -> web.Response:
-    mrid = found.row.document.mrid
+async def _cancel(gateway: Gateway, call: Call, kind: BusinessType) -> web.Response:
+    mrid = (await _limit(gateway, call, kind)).row.document.mrid
     return await gateway.outbound.submit(call, CancelLimit(mrid=mrid), mrid, urgent=True)
 
 
-async def _limit(gateway: Gateway, call: Call, *, unforeseen: bool) -> Found[SentLimit]:
+async def _show(gateway: Gateway, call: Call, kind: BusinessType) -> web.Response:
+    found = await _limit(gateway, call, kind)
+    if call.wants_xml:
+        return await xml_bodies.answer(found.row.document)
+    return answer(translate.limit_state(found.row, gateway.who))
+
+
+async def _content(
+    gateway: Gateway, call: Call, kind: BusinessType, mrid: Mrid | None = None
+) -> tuple[Mrid | None, Content]:
+    """The mRID and content of a body, JSON or XML; `mrid` is that of the path. Raises ProblemError."""
+    if call.is_xml:
+        document = await xml_bodies.read(call.raw, UnavailabilityMarketDocument, gateway.who, mrid=mrid)
+        return document.mrid, translate.content_of(document, kind=kind)
+    if mrid and call.body.mrid not in (None, mrid):
+        raise messages.other_mrid(call.body.mrid, mrid)
+    read = translate.foreseen if kind is FORESEEN else translate.unforeseen
+    return call.body.mrid, read(call.body, gateway.who)
+
+
+async def _limit(gateway: Gateway, call: Call, kind: BusinessType) -> Found[SentLimit]:
     """The limit of the path, if it is of the path's kind. Raises ProblemError (404)."""
     found = await gateway.reader.get(LIMITS, call.path("mrid"), SentLimit)
-    if found is None or is_unforeseen(found.row.document) is not unforeseen:
+    if found is None or is_unforeseen(found.row.document) is not (kind is UNFORESEEN):
         raise unknown()
     return found

@@ -5,11 +5,13 @@ Errors name the place in the JSON.
 
 from typing import Literal
 
-from documents.codes import BusinessType, DocumentType, action_of, action_reason
+from msgspec.structs import replace
+
+from documents.codes import BusinessType, DocumentType, Status, action_of, action_reason
 from documents.errors import IdentifierError
 from documents.model import AssetReference, UnavailabilityMarketDocument, UnavailabilitySeries
 from documents.values import Identifier, Interval, Reason
-from gateways import curves
+from gateways import curves, xml_bodies
 from gateways.commands import Resource, ResourceChange
 from gateways.dso.bodies import (
     ConnectionPointPatch,
@@ -123,6 +125,24 @@ def unforeseen(body: UnforeseenLimit, who: Identity) -> Content:
     )
 
 
+def content_of(document: UnavailabilityMarketDocument, *, kind: BusinessType) -> Content:
+    """A limit as its document says it; `kind` A53 announces, A54 orders. Raises ProblemError (422)."""
+    if document.status not in (None, Status.ACTIVE):
+        raise xml_bodies.unusable("docStatus", f"It is {document.status}; cancel limits with DELETE.", "A59")
+    if document.type not in DIRECTIONS:
+        raise xml_bodies.unusable("type", f"It is {document.type}; expected A53, A76 or A80.", "A59")
+    if not document.series:
+        raise xml_bodies.unusable("TimeSeries", "There is none; expected one or more.", "A69")
+    series = tuple(_of_kind(series, kind) for series in document.series)
+    return Content(
+        type=document.type,
+        start=document.interval.start,
+        end=document.interval.end,
+        series=series if kind == BusinessType.PLANNED_MAINTENANCE else _one_each(series),
+        reasons=document.reasons,
+    )
+
+
 def limit_state(row: SentLimit, who: Identity) -> LimitState:
     """A limit I sent and where it stands."""
     document = row.document
@@ -181,6 +201,26 @@ def _references(assets: tuple[str, ...], at: str, who: Identity) -> tuple[AssetR
         if one in read[:number]:
             raise invalid(f"{at}[{number}]", f"{assets[number]} is named twice; expected each asset once.")
     return tuple(AssetReference(one) for one in read)
+
+
+def _of_kind(series: UnavailabilitySeries, kind: BusinessType) -> UnavailabilitySeries:
+    """The series when it is of this kind and says what that needs (R14, R15)."""
+    at = f"series {series.mrid}"
+    if series.business_type != kind:
+        raise xml_bodies.unusable(at, f"The series is {series.business_type}; expected {kind.value} here.", "A62")
+    if not series.assets:
+        raise xml_bodies.unusable(at, "No Asset_RegisteredResource is given; expected one or more.", "A69")
+    if kind == BusinessType.PLANNED_MAINTENANCE and not series.periods:
+        raise xml_bodies.unusable(at, "No Available_Period is given; expected the power over time.", "A69")
+    if kind == BusinessType.UNPLANNED_OUTAGE and not action_of(series):
+        raise xml_bodies.unusable(at, "Expected a Reason A95 with ACTION=START, ACTION=STOP or ACTION=HOLD.", "A59")
+    return series
+
+
+def _one_each(series: tuple[UnavailabilitySeries, ...]) -> tuple[UnavailabilitySeries, ...]:
+    """One series per asset, as this gateway sends orders (R15)."""
+    each = [replace(one, assets=(asset,), periods=()) for one in series for asset in one.assets]
+    return tuple(replace(one, mrid=str(number)) for number, one in enumerate(each, start=1))
 
 
 def _series_shown(series: UnavailabilitySeries, who: Identity) -> ForeseenSeries:
