@@ -8,9 +8,9 @@ where the cases default to UUIDs.
 """
 
 import asyncio
+import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
-from threading import Thread
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -36,7 +36,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="store", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="store", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -145,6 +145,13 @@ async def url(cluster: Cluster) -> str:
     return await cluster.fresh()
 
 
+def wait_for_readers() -> None:
+    """The reading threads of test_concurrent_no_conflicts are told to stop, but outlive their test by one call."""
+    for thread in threading.enumerate():
+        if "read_continuously" in thread.name:
+            thread.join()
+
+
 class OnStore:
     """What the cases of the package need of a store."""
 
@@ -163,6 +170,7 @@ class OnMemory(OnStore):
         self.loop = Loop()
         self.store = MemoryStore(component=COMPONENT)
         yield
+        wait_for_readers()
         self.loop.close()
 
 
@@ -174,6 +182,7 @@ class OnPostgres(OnStore):
         self.loop = Loop()
         self.store = self.loop.run(PostgresStore.open(url, component=COMPONENT))
         yield
+        wait_for_readers()
         self.loop.run(self.store.close())
         self.loop.close()
 
