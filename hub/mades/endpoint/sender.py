@@ -70,8 +70,13 @@ class Sender:
     async def send_due(self) -> int:
         """Send one batch of what is due; returns how many were tried."""
         if self._reopen:
-            await self._outbox.reopen()
+            # Lowered first: a connection made while the store works raises it again.
             self._reopen = False
+            try:
+                await self._outbox.reopen()
+            except Unavailable:
+                self._reopen = True
+                raise
         due = await self._outbox.claim(limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
         ready = await self._with_bodies(due)
         window = asyncio.Semaphore(WINDOW)
