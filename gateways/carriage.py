@@ -21,6 +21,9 @@ QUARTER = timedelta(minutes=15)
 AFTER_END = timedelta(days=14)
 """A cancel of a limit has no content that ends: it stays worth delivering for this long."""
 
+HORIZON = timedelta(days=800)
+"""Beyond what the hub accepts (R20): no document is worth keeping longer."""
+
 
 def business_type(document: Document) -> BusinessType:
     """Under which name a document travels to the hub (R27)."""
@@ -50,7 +53,7 @@ def expiry(document: Document, now: datetime) -> datetime:
         case UnavailabilityMarketDocument() if document.status:
             return now + AFTER_END
         case UnavailabilityMarketDocument() | GlMarketDocument():
-            return max(document.interval.end, now + QUARTER)
+            return min(max(document.interval.end, now + QUARTER), now + HORIZON)
         case StatusRequestMarketDocument():
             return now + QUARTER
         case _:

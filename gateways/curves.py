@@ -40,7 +40,10 @@ def shown(given: tuple[Period, ...]) -> tuple[PeriodBody, ...]:
 
 def minute(given: datetime, at: str) -> datetime:
     """An instant in UTC; documents carry whole minutes. Raises ProblemError (422)."""
-    instant = given.astimezone(UTC)
+    try:
+        instant = given.astimezone(UTC)
+    except OverflowError:
+        raise invalid(at, f"{given.isoformat()} is beyond the calendar; expected an instant of our time.") from None
     if instant.second or instant.microsecond:
         raise invalid(at, f"{instant.isoformat()} is no whole minute; expected seconds 00.")
     return instant

@@ -51,6 +51,13 @@ def invalid(at: str, problem: str) -> ProblemError:
     )
 
 
+def one_line(text: str, at: str) -> str:
+    """Text that a document and a store can carry: printable, on one line. Raises ProblemError (422)."""
+    if not text.isprintable():
+        raise invalid(at, "It holds line breaks or control characters; expected one line of printable text.")
+    return text
+
+
 def undecodable(error: msgspec.DecodeError, what: str) -> ProblemError:
     """A body or query that is no JSON, or of other types than the contract says."""
     found = _AT.fullmatch(str(error))

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import asyncpg
 import structlog
 
 from gateways.gateway import Gateway, identity
@@ -63,7 +64,7 @@ async def opened_store(settings: GatewaySettings) -> AsyncIterator[PostgresStore
         url = settings.database.url.reveal()
         if url == EMBEDDED:
             url = running_url(settings.database.dir, DATABASE) or ""
-            if not url:
+            if not url or not await _answers(url):
                 server = EmbeddedPostgres(settings.database.dir, durable=True)
                 url = await (await stack.enter_async_context(server)).database(DATABASE)
         await migrate(url)
@@ -87,6 +88,16 @@ async def connected(settings: GatewaySettings) -> AmqpTransport:
         except Unavailable as error:
             log.warning("broker.unavailable", retry_s=RETRY_S, error=str(error))
             await asyncio.sleep(RETRY_S)
+
+
+async def _answers(url: str) -> bool:
+    """Whether a server is there; a killed one may have left its socket behind."""
+    try:
+        connection = await asyncpg.connect(url)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
 
 
 def with_credentials(url: str, code: str, password: str) -> str:

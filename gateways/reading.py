@@ -186,10 +186,21 @@ def span(start: Instant | None, end: Instant | None, *, names: tuple[str, str]) 
     """A half-open filter from two parameters, either of which may be missing. Raises ProblemError."""
     if start is None and end is None:
         return None
-    interval = Interval(start or EVER, end or FOREVER)
+    interval = Interval(_utc(start, names[0]) if start else EVER, _utc(end, names[1]) if end else FOREVER)
     if interval.end <= interval.start:
         raise ProblemError(400, f"{names[1]} is not after {names[0]}; expected a span of time.")
     return interval
+
+
+def _utc(given: datetime, name: str) -> datetime:
+    """An instant in UTC, within what a calendar can say. Raises ProblemError."""
+    try:
+        instant = given.astimezone(UTC)
+    except OverflowError:
+        instant = None
+    if instant is None or not EVER <= instant <= FOREVER:
+        raise ProblemError(400, f"{name} is {given.isoformat()}; expected an instant of our time.")
+    return instant
 
 
 def _found(item: Item, kind: type[R]) -> Found[R]:
@@ -208,6 +219,6 @@ def _key(after: str | None) -> str:
         raw = urlsafe_b64decode(after.encode("ascii") + b"=" * (-len(after) % 4)).decode()
     except (ValueError, binascii.Error):
         raw = ""
-    if not raw.startswith("k") or _opaque(raw[1:]) != after:
+    if not raw.startswith("k") or not raw.isprintable() or _opaque(raw[1:]) != after:
         raise ProblemError(400, "This is no continuation of a list. Give `after` exactly as an earlier page's `next`.")
     return raw[1:]

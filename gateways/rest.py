@@ -63,8 +63,11 @@ class Call(Struct, frozen=True, kw_only=True):
     raw: bytes = b""
 
     def path(self, name: str) -> str:
-        """A parameter of the path."""
-        return self.request.match_info[name]
+        """A parameter of the path. Raises ProblemError (404) for what nothing can be called."""
+        value = self.request.match_info[name]
+        if not value.isprintable():
+            raise problems.unknown()
+        return value
 
     @property
     def is_xml(self) -> bool:

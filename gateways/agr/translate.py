@@ -28,7 +28,7 @@ from gateways.agr.rows import PlannedSchedule, ReceivedLimit
 from gateways.commands import Resource, ResourceChange
 from gateways.identity import Identity
 from gateways.outbound import shown_reasons
-from gateways.problems import invalid
+from gateways.problems import invalid, one_line
 from gateways.reading import Found
 from gateways.registrations import POWERLESS
 from gateways.rows import Registration
@@ -51,7 +51,7 @@ def asset(id: str, body: Asset | AssetContent, at: str, who: Identity) -> Resour
         raise invalid(at, POWERLESS.text or "")
     return Resource(
         resource=read_id(id, f"{at}.id", who),
-        name=body.name,
+        name=one_line(body.name, f"{at}.name"),
         voltage=body.voltage_kv,
         point=read_id(body.connection_point, f"{at}.connectionPoint", who),
         max_production=body.max_production,
@@ -66,7 +66,7 @@ def asset_change(body: AssetPatch, at: str, who: Identity) -> ResourceChange:
     point = body.connection_point
     return ResourceChange(
         resource=read_id(body.id, f"{at}.id", who),
-        name=body.name,
+        name=None if body.name is None else one_line(body.name, f"{at}.name"),
         voltage=body.voltage_kv,
         point=None if point is None else read_id(point, f"{at}.connectionPoint", who),
         max_production=body.max_production,

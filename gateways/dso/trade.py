@@ -192,7 +192,9 @@ class GridTrade:
         if asked is None or asked.resources or asked.interval:
             return
         for row in known.all(SCHEDULES, PlanOnGrid).values():
-            if row.series not in named and not row.withdrawn and row.told <= told:
+            # The answer is about what is to come: a plan that is over stays in the record.
+            is_over = bool(row.periods) and row.periods[-1].interval.end <= told
+            if row.series not in named and not row.withdrawn and not is_over and row.told <= told:
                 yield self._plan_row(replace(row, withdrawn=True, periods=(), told=told))
         yield self._floor(SCHEDULES, told, known)
 

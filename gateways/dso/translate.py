@@ -29,7 +29,7 @@ from gateways.dso.rows import AssetOnGrid, PlanOnGrid, SentLimit
 from gateways.dso.trade import is_unforeseen
 from gateways.identity import Identity
 from gateways.outbound import shown_reasons
-from gateways.problems import invalid
+from gateways.problems import invalid, one_line
 from gateways.reading import EVER, Found
 from gateways.rows import Registration
 
@@ -96,7 +96,7 @@ def foreseen(body: ForeseenLimit, who: Identity) -> Content:
         start=min(span.start for span in spans),
         end=max(span.end for span in spans),
         series=tuple(series),
-        reasons=(Reason(body.reason, body.text),),
+        reasons=(_reason(body),),
     )
 
 
@@ -121,7 +121,7 @@ def unforeseen(body: UnforeseenLimit, who: Identity) -> Content:
             )
             for number, (order, reference) in enumerate(zip(body.orders, references, strict=True), start=1)
         ),
-        reasons=(Reason(body.reason, body.text),),
+        reasons=(_reason(body),),
     )
 
 
@@ -193,6 +193,10 @@ def grid_schedule(found: Found[PlanOnGrid], who: Identity) -> GridSchedule:
 
 _LATER = Interval(EVER, EVER)
 """Stands for a series' interval until the document is made."""
+
+
+def _reason(body: ForeseenLimit | UnforeseenLimit) -> Reason:
+    return Reason(body.reason, None if body.text is None else one_line(body.text, "$.text"))
 
 
 def _references(assets: tuple[str, ...], at: str, who: Identity) -> tuple[AssetReference, ...]:

@@ -174,6 +174,27 @@ async def test_a_curve_that_cannot_be_is_422_and_says_where(clients: dict[str, C
     assert answer.body["errors"][0]["at"].startswith("$.series[0].periods")
 
 
+async def test_control_characters_and_instants_beyond_the_calendar_are_never_a_500(clients: dict[str, Client]) -> None:
+    agr, dso = clients["agr"], clients["dso"]
+    early = "0001-01-01T00:00:00%2B14:00"
+    curve = period("0001-01-01T00:00:00+14:00", "0001-01-01T02:00:00+14:00", 1, 2)
+    cursor = "awA"  # "k" and a zero byte
+
+    answers = [
+        await agr.call("GET", "/messages/%00"),
+        await agr.call("GET", "/assets/%00"),
+        await agr.call("GET", f"/assets?after={cursor}"),
+        await agr.call("GET", "/assets?connectionPoint=%00"),
+        await agr.call("PUT", "/assets", {"assets": [{**asset(A1, P1, produces=1), "name": "a\x00b"}]}),
+        await agr.call("PUT", "/assets", {"assets": [asset("\x01", P1, produces=1)]}),
+        await agr.call("GET", f"/limits?from={early}"),
+        await dso.call("POST", "/limits/foreseen", {"series": [{"assets": [A1], "periods": [curve]}]}),
+        await dso.call("POST", "/limits/foreseen", headers={"Idempotency-Key": "é"}, body={"series": []}),
+    ]
+
+    assert {answer.status for answer in answers} <= {400, 404, 422}
+
+
 async def test_a_body_that_is_too_large_is_413(clients: dict[str, Client]) -> None:
     problem(await clients["agr"].call("PUT", "/assets", {"assets": [asset("x" * 30_000, P1)]}), 413)
 

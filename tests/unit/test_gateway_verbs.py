@@ -1,0 +1,54 @@
+"""The commands of a gateway's operator: tokens are shown once, listed by fingerprint, withdrawn; roles are minded."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hub.cli import tps
+from hub.errors import SettingsError
+
+ALPHA = "45X-AGR-ALPHA--N"
+HUB = "45X-TPS-HUB-DEM8"
+
+
+def options(role: str, directory: Path) -> list[str]:
+    chosen = {
+        "participant.id": ALPHA,
+        "participant.role": role,
+        "gateway.hub_id": HUB,
+        "database.dir": str(directory),
+    }
+    return [part for name, value in chosen.items() for part in ("--set", f"{name}={value}")]
+
+
+@pytest.mark.slow
+def test_a_token_is_shown_once_listed_by_its_fingerprint_and_withdrawn(tmp_path: Path) -> None:
+    shell, chosen = CliRunner(), options("AGR", tmp_path)
+
+    secret = shell.invoke(tps, [*chosen, "tokens", "issue", "--label", "trading desk"])
+    listed = shell.invoke(tps, [*chosen, "tokens", "list"])
+    fingerprint = listed.output.split()[0]
+    revoked = shell.invoke(tps, [*chosen, "tokens", "revoke", fingerprint])
+    again = shell.invoke(tps, [*chosen, "tokens", "revoke", fingerprint])
+    after = shell.invoke(tps, [*chosen, "tokens", "list"])
+
+    assert [result.exit_code for result in (secret, listed, revoked, again, after)] == [0, 0, 0, 1, 0], again.output
+    assert len(secret.output.strip()) >= 43
+    assert secret.output.strip() not in listed.output
+    assert ("trading desk" in listed.output, "valid" in listed.output, "revoked" in after.output) == (True, True, True)
+
+
+def test_too_short_a_fingerprint_is_wrong_usage(tmp_path: Path) -> None:
+    result = CliRunner().invoke(tps, [*options("AGR", tmp_path), "tokens", "revoke", "abc"])
+
+    assert result.exit_code == 2
+    assert "at least 8" in result.output
+
+
+@pytest.mark.parametrize(("verb", "role", "other"), [("agr", "DSO", "tps dso"), ("dso", "AGR", "tps agr")])
+def test_a_gateway_of_the_other_kind_is_not_started(tmp_path: Path, verb: str, role: str, other: str) -> None:
+    result = CliRunner().invoke(tps, [*options(role, tmp_path), verb])
+
+    assert isinstance(result.exception, SettingsError)
+    assert other in str(result.exception)
