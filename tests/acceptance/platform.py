@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 import aiohttp
+import msgspec
 from msgspec import Struct
 
 from documents import identifiers, registry
@@ -38,7 +39,7 @@ from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.memory import MemoryNetwork
 from hub.mades.message import InternalType, Message
 from hub.mades.paths import Party
-from hub.ports import Delivery, Publication, Queue, Transport
+from hub.ports import OPERATOR, Delivery, Publication, Queue, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from hub.values import Role
@@ -484,6 +485,11 @@ class Platform:
             for arrival in self.arrived.get(name, [])
             if business_type in (None, arrival.message.business_type)
         ]
+
+    async def board(self, view: str) -> list[Json]:
+        """What the platform's operator sees of one kind, as plain values."""
+        items = await self.stores["hub"].rows.list(Scope(OPERATOR), view, limit=10_000)
+        return [msgspec.msgpack.decode(item.payload) for item in items if item.payload]
 
     # Inside.
 

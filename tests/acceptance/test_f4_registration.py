@@ -1,4 +1,4 @@
-"""F4: a DSO SHALL be able to register connection points, an AGR SHALL be able to register assets; both change and remove.
+"""F4: a DSO SHALL be able to register connection points, an AGR to register assets; both to change and remove them.
 
 Rules R1-R10, R34: each item is judged by itself, one holder at a time, handed over by the operator without a gap.
 """

@@ -59,7 +59,7 @@ async def test_the_list_never_names_an_operator(grid: Platform) -> None:
 
 
 async def test_changes_are_told_as_they_come(grid: Platform) -> None:
-    """F5, R33: the first call waits for changes from now; later calls return what came since that token's last answer."""
+    """F5, R33: the first call waits for changes from now; later calls return what came since that token asked."""
     north = grid.north
     poll = asyncio.create_task(north.get("/assets/changes", timeout=300))
     await grid.eventually(lambda: _waiting(north), lambda waiting: waiting == 1, "the long poll to wait")

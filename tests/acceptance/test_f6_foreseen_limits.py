@@ -1,4 +1,4 @@
-"""F6: a DSO SHALL be able to announce a limit ahead of time, change it and withdraw it; each AGR SHALL get its own share.
+"""F6: a DSO SHALL be able to announce, change and withdraw a limit ahead of time; each AGR SHALL get its own share.
 
 Rules R14, R16-R22, R32, R33.
 """
