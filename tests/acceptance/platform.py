@@ -486,6 +486,10 @@ class Platform:
             if business_type in (None, arrival.message.business_type)
         ]
 
+    def road(self, name: str) -> Tap:
+        """The road of a participant that runs, for what no gateway would send."""
+        return self._roads[name]
+
     async def board(self, view: str) -> list[Json]:
         """What the platform's operator sees of one kind, as plain values."""
         items = await self.stores["hub"].rows.list(Scope(OPERATOR), view, limit=10_000)
