@@ -65,7 +65,7 @@ def _bare(value: Any) -> Any:  # JSON, or text
         return {name: _bare(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_bare(item) for item in value]
-    return str(value) if isinstance(value, str) else value
+    return value
 
 
 def _code(name: str) -> int | str:

@@ -242,11 +242,11 @@ class _Reader:
         return {media: self._media(declaration, scope, place) for media, declaration in by_media.items()}
 
     def _media(self, declaration: Any, scope: Scope, place: str) -> Media:  # a type declaration
-        media = Media(schema=schema(declaration, scope, place))
+        of = schema(declaration, scope, place)
         example = declaration.get("example") if isinstance(declaration, Block) else None
-        return Media(
-            schema=media.schema, example=self._samples.get(media.type_name or "") if example is None else example
-        )
+        if example is None:
+            example = self._samples.get(Media(schema=of).type_name or "")
+        return Media(schema=of, example=example)
 
 
 def _lay_under(part: _Part, base: _Part) -> None:

@@ -23,12 +23,6 @@ class Block(dict[str, Any]):
     place: str = ""
 
 
-class Text(str):
-    """The text of an included file that is neither RAML nor JSON."""
-
-    __slots__ = ()
-
-
 class Folder:
     """The folder a contract lives in; nothing outside it can be read. `root` None: the files of this package."""
 
@@ -106,7 +100,7 @@ def _include(loader: _Loader, node: yaml.ScalarNode) -> Any:  # whatever the fil
             return json.loads(text)
         except ValueError as error:
             raise RamlError(path, f"no JSON: {error}") from error
-    return loader.folder.parse(text, path) if path.endswith((".raml", ".yaml")) else Text(text)
+    return loader.folder.parse(text, path) if path.endswith((".raml", ".yaml")) else text
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _block)

@@ -101,7 +101,7 @@ def test_the_contract_and_the_router_have_the_same_operations(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ROUTES)
-def test_only_the_contract_and_the_sign_of_life_need_no_token(name: str) -> None:
+def test_r34_only_the_contract_and_the_sign_of_life_need_no_token(name: str) -> None:
     assert {operation.path for operation in APIS[name].operations if not operation.secured} == OPEN
 
 
@@ -184,6 +184,34 @@ def test_r35_every_write_declares_its_verdicts_and_may_be_repeated(name: str) ->
             assert {200, 202, 409, 422, 502} <= operation.responses.keys(), operation.name
             assert {"Idempotency-Key", "Prefer"} == {header.name for header in operation.headers}, operation.name
             assert {413, 415} <= operation.responses.keys() or not operation.bodies, operation.name
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_r33_every_feed_takes_a_cursor_and_waits_30_seconds_unless_told_0_to_300(name: str) -> None:
+    feeds = [operation for operation in APIS[name].operations if operation.path.endswith("/changes")]
+
+    assert len(feeds) == {"agr": 1, "dso": 2}[name]
+    for operation in feeds:
+        query = {parameter.name: parameter for parameter in operation.query}
+        timeout = query["timeout"].schema
+        assert (timeout["minimum"], timeout["maximum"], timeout["default"]) == (0, 300, 30)
+        assert not query["after"].required
+        answered = APIS[name].schemas[str(operation.responses[200].bodies["application/json"].type_name)]
+        assert "next" in answered["required"]
+
+
+@pytest.mark.parametrize(
+    ("name", "foreign"),
+    [
+        ("agr", {"dso", "sender", "total", "capacity", "operator"}),
+        ("dso", {"agr", "operator", "owner", "brp", "share"}),
+    ],
+)
+def test_no_type_has_a_place_for_what_belongs_to_another_participant(name: str, foreign: set[str]) -> None:
+    words = {word for schema in APIS[name].schemas.values() for word in schema.get("properties", {})}
+
+    assert words
+    assert words.isdisjoint(foreign)
 
 
 @pytest.mark.parametrize("name", ROUTES)
