@@ -183,6 +183,11 @@ class HubBrain:
         """Return to a remembered state, at a cost proportional to what happened since."""
         self._state.journal.rollback(savepoint)
 
+    @property
+    def undoable(self) -> int:
+        """Writes that a rollback to the oldest remembered state would take back: what a batch has cost."""
+        return len(self._state.journal)
+
     def contents(self) -> dict[str, Any]:
         """The whole state by name, to compare two brains; its values differ in type."""
         return self._state.contents()

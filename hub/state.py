@@ -45,6 +45,9 @@ class Journal:
             self._undo.append((table, key, table[key]))
         del table[key]
 
+    def __len__(self) -> int:
+        return len(self._undo)
+
     def savepoint(self) -> int:
         """Remember the present; the sixteen newest savepoints are kept."""
         mark = self._dropped + len(self._undo)
@@ -187,13 +190,6 @@ class PlanState(Struct, frozen=True):
     shown_to: Identifier | None
 
 
-class ScheduleState(Struct, frozen=True, gc=False):
-    """How far a schedule document has come: its last revision that was applied, and the latest end it ever had."""
-
-    revision: int
-    end: Instant | None
-
-
 class LimitState(Struct, frozen=True):
     """A limit at its last revision; without interval when only its cancel is known (R19).
 
@@ -243,7 +239,8 @@ class HubState:
         """(sender, asset or point) -> creation of the newest document applied, removals included (R10)."""
         self.conflicts: Table[Identifier, tuple[Instant, int]] = Table(journal)
         """Participant -> start of its present hour of conflicts with holders, and how many (R5)."""
-        self.schedules: Table[tuple[Identifier, Mrid], ScheduleState] = Table(journal)
+        self.schedules: Table[tuple[Identifier, Mrid], int] = Table(journal)
+        """(operator, mRID of its document) -> its last revision that was applied."""
         self.plans: Table[PlanKey, PlanState] = Table(journal)
         self.plans_of: Index[Identifier, PlanKey] = Index(journal)
         self.plans_shown: Index[Identifier, PlanKey] = Index(journal)
@@ -256,8 +253,8 @@ class HubState:
         """Limits an AGR has a copy of, ended ones until the AGR asks for its limits."""
         self.copied: Table[tuple[Identifier, Mrid], LimitKey] = Table(journal)
         """(AGR, mRID of its copy) -> the limit."""
-        self.digests: Table[DocumentKey, str] = Table(journal)
-        """First content seen under an identity (R19)."""
+        self.digests: Index[DocumentKey, str] = Index(journal)
+        """Contents judged under an identity; the first of them is the one that counts (R19)."""
         self.verdicts: Table[tuple[DocumentKey, str], DocumentAnswered | StatusRequested] = Table(journal)
         """Verdict on an identity with a content (R19, R26)."""
         self.alarms: Table[str, str] = Table(journal)

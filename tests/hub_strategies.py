@@ -6,11 +6,11 @@ remains.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from hypothesis import strategies as st
-from msgspec import Struct
 from stdnum.eu import eic
 
 from documents.values import Identifier, Interval, Period, Point, Reason
@@ -83,7 +83,8 @@ WHEN: Final[dict[str, st.SearchStrategy[int]]] = {
 }
 
 
-class Step(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Step:
     """One thing somebody does. Which fields count depends on the verb."""
 
     verb: str

@@ -57,7 +57,7 @@ def decide_repeat(origin: Origin, state: HubState) -> Event | None:
     """Answer a repeat, or other content under a known identity, without judging it (R19). None: judge it."""
     if remembered(state, origin) is not None:
         return DocumentRepeated(origin=origin)
-    if identity(origin) in state.digests:
+    if state.digests.has(identity(origin)):
         return refusal(
             origin,
             ReasonCode.VERSION_CONFLICT,
@@ -147,10 +147,9 @@ def decide_raise_alarm(command: RaiseAlarm, state: HubState) -> tuple[Event, ...
 
 
 def evolve_verdict(event: DocumentAnswered | StatusRequested, state: HubState) -> None:
-    """Remember the verdict under its content, and the first content under its identity."""
+    """Remember the verdict under its content."""
     key = identity(event.origin)
-    if key not in state.digests:
-        state.digests.put(key, event.origin.digest)
+    state.digests.add(key, event.origin.digest)
     state.verdicts.put((key, event.origin.digest), event)
 
 

@@ -19,7 +19,7 @@ from hub.aggregates.timing import check_interval, check_not_ended
 from hub.commands import Origin, ScheduleItem, SubmitSchedules
 from hub.errors import Rejected
 from hub.events import Event, ScheduleSubmitted, ScheduleWithdrawn
-from hub.state import HubState, PlanKey, PlanState, ScheduleState
+from hub.state import HubState, PlanKey, PlanState
 from hub.values import Capability
 
 FINDINGS_AT_MOST: Final = 10
@@ -30,7 +30,7 @@ RETENTION: Final = timedelta(days=35)
 def decide_submit_schedules(command: SubmitSchedules, state: HubState, now: Instant) -> tuple[Event, ...]:
     """Judge each series by itself (R3, R23). Raises Rejected for what concerns the whole document."""
     origin = command.origin
-    _check_revision(origin, state, now)
+    _check_revision(origin, state)
     events: list[Event] = []
     rejected: list[RejectedSeries] = []
     seen: set[Identifier] = set()
@@ -45,17 +45,14 @@ def decide_submit_schedules(command: SubmitSchedules, state: HubState, now: Inst
     return (*events, verdict(origin, accepted=len(events), rejected=rejected))
 
 
-def _check_revision(origin: Origin, state: HubState, now: Instant) -> None:
+def _check_revision(origin: Origin, state: HubState) -> None:
     known = state.schedules.get((origin.sender, origin.mrid))
-    if known is None:
-        return
-    if origin.revision <= known.revision:
+    if known is not None and origin.revision <= known:
         raise Rejected(
             ReasonCode.VERSION_CONFLICT,
-            f"Schedule {origin.mrid} is at revision {known.revision}, and this is revision {origin.revision}. "
-            f"Send it as revision {known.revision + 1}.",
+            f"Schedule {origin.mrid} is at revision {known}, and this is revision {origin.revision}. "
+            f"Send it as revision {known + 1}.",
         )
-    check_not_ended(known.end, now)
 
 
 def _judge(
@@ -72,8 +69,10 @@ def _judge(
     held = state.resources.get(item.resource)
     if held is None or held.operator != origin.sender:
         return unknown("Asset", item.resource)
-    if item.withdraw:
-        return _judge_withdrawal(item.resource, origin, state, now)
+    # A withdrawal of a plan that is unknown is taken: it may have overtaken the plan (R19).
+    ended = _judge_end(item.resource, origin, state, now)
+    if ended or item.withdraw:
+        return ended
     return (
         _judge_time(item, now)
         or _judge_power(item.periods, held.capability)
@@ -81,8 +80,8 @@ def _judge(
     )
 
 
-def _judge_withdrawal(resource: Identifier, origin: Origin, state: HubState, now: Instant) -> tuple[Fault, ...]:
-    """What has ended stays; what is unknown may be withdrawn: the withdrawal may have overtaken it (R19, R20)."""
+def _judge_end(resource: Identifier, origin: Origin, state: HubState, now: Instant) -> tuple[Fault, ...]:
+    """A plan that has ended is neither updated nor withdrawn (R20)."""
     plan = state.plans.get((origin.sender, origin.mrid, resource))
     return _as_fault(lambda: check_not_ended(plan.interval.end if plan else None, now))
 
@@ -208,15 +207,12 @@ def _leave(key: PlanKey, state: HubState) -> list[PlanChange]:
 def evolve_schedule(event: ScheduleSubmitted | ScheduleWithdrawn, state: HubState, at: Instant) -> None:
     """Fold one series of a schedule document."""
     key = (event.operator, event.mrid, event.resource)
-    document = state.schedules.get(key[:2])
-    end = document.end if document else None
     _drop(key, state)
     if isinstance(event, ScheduleSubmitted):
         plan = PlanState(event.series, event.periods, covering(event.periods), placement(state, event.resource).dso)
         _forget_old(event.resource, state, at)
         _put(key, plan, state)
-        end = max(end, plan.interval.end) if end else plan.interval.end
-    state.schedules.put(key[:2], ScheduleState(event.revision, end))
+    state.schedules.put(key[:2], event.revision)
 
 
 def evolve_moved_plans(event: Event, state: HubState, at: Instant) -> None:

@@ -21,7 +21,7 @@ def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:
     origin = event.origin
     sender, mrid, revision = known_as = identity(origin)
     key = f"{sender}/{mrid}/{revision}"
-    if known_as in state.digests:
+    if state.digests.has(known_as):
         key = f"{key}/{origin.digest[:DIGITS_OF_DIGEST]}"
     entry = TrailEntry(
         sender=sender,

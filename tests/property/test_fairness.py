@@ -1,5 +1,4 @@
-"""The laws of sharing (R16): exact sums, no dependence on order, nobody above its weight, never far from the
-proportion."""
+"""The laws of sharing (R16): exact sums, no dependence on order, nobody above its weight, close to proportion."""
 
 from random import Random
 

@@ -115,3 +115,16 @@ def test_a_batch_that_did_not_commit_is_taken_back(eventful: World) -> None:
         world.brain.evolve(recorded)
 
     assert world.brain.contents() == eventful.brain.contents()
+
+
+@pytest.mark.parametrize("assets", [10, 500])
+def test_taking_back_a_message_costs_the_same_however_many_assets_there_are(assets: int) -> None:
+    world = World()
+    world.claim(NORTH, "n1")
+    for number in range(assets):
+        world.register(ALPHA, f"asset {number}", "n1", produces=10)
+
+    world.brain.savepoint()
+    world.register(BRAVO, "one more", "n1", produces=10)
+
+    assert world.brain.undoable == 7

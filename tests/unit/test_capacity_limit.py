@@ -504,3 +504,22 @@ def test_an_agr_cannot_collect_for_another(world: World) -> None:
 
     (limit,) = world.current(OPERATOR_LIMITS, OPERATOR).values()
     assert [copy.collected for copy in limit.copies] == [False]
+
+
+def test_copies_of_one_revision_come_by_agr_so_that_every_replay_is_the_same(world: World) -> None:
+    world.announce(NORTH, "limit", 1, ["a1"])
+    world.announce(NORTH, "limit", 2, ["b1"])
+
+    copies = [row.audience for row in world.rows if row.view == AGR_LIMITS]
+    assert copies == [ALPHA, ALPHA, BRAVO]
+
+
+def test_what_has_ended_is_forgotten_where_lists_would_grow_for_ever(world: World) -> None:
+    world.announce(NORTH, "old", 1, ["a1"])
+    world.now = span().end
+    world.announce(NORTH, "new", 1, ["a1"], interval=span(5, 6))
+    world.ask(ALPHA, "A53")
+
+    contents = world.brain.contents()
+    assert contents["limits_on"][asset("a1")] == {(NORTH, "new")}
+    assert contents["limits_of"][ALPHA] == {(NORTH, "new")}

@@ -76,6 +76,23 @@ def test_r8_when_the_limit_is_over_the_point_may_go(world: World, end: str) -> N
     assert codes_of(world.unclaim(NORTH, "n1")) == ["A01"]
 
 
+def test_r8_an_asset_that_an_update_let_go_holds_its_point_no_longer(world: World) -> None:
+    world.register(ALPHA, "a2", "n2", produces=1000)
+    world.announce(NORTH, "works", 1, ["a1", "a2"], 100)
+    world.announce(NORTH, "works", 2, ["a2"], 100)
+
+    assert codes_of(world.unclaim(NORTH, "n1")) == ["A01"]
+
+
+def test_r8_another_dsos_limit_on_an_asset_that_moved_here_does_not_matter(world: World) -> None:
+    world.claim(SOUTH, "s1")
+    world.register(ALPHA, "a2", "s1", produces=1000)
+    world.announce(SOUTH, "south's", 1, ["a2"], 100)
+    world.register(ALPHA, "a2", "n2", produces=1000)
+
+    assert codes_of(world.unclaim(NORTH, "n2")) == ["A01"]
+
+
 def test_r8_assets_of_a_removed_point_return_with_it_schedules_included(world: World) -> None:
     world.plan(ALPHA, "plan", 1, {"a1": 500}, interval=span(5, 6))
     before = world.current(DSO_SCHEDULES, NORTH)

@@ -1,5 +1,7 @@
 """Schedules from the operator's document to the DSO's list (R3, R20, R23-R25)."""
 
+from datetime import timedelta
+
 import pytest
 
 from documents.model import Fault
@@ -9,6 +11,7 @@ from hub.rows import DSO_SCHEDULES
 from tests.hub_world import (
     ALPHA,
     BRAVO,
+    NOON,
     NORTH,
     SOUTH,
     World,
@@ -169,6 +172,39 @@ def test_r20_after_its_end_a_plan_is_neither_updated_nor_withdrawn(world: World)
 
     assert codes_of(world.plan(ALPHA, "plan", 2, {"a1": 6}, interval=span(5, 6))) == ["A02", "A04"]
     assert codes_of(world.plan(ALPHA, "plan", 3, {"a1": None})) == ["A02", "A04"]
+
+
+def test_r20_each_assets_plan_has_its_own_end(world: World) -> None:
+    world.register(ALPHA, "a3", "n1", produces=1000)
+    world.plan(ALPHA, "plan", 1, {"a1": 5}, interval=span(1, 2))
+    world.plan(ALPHA, "plan", 2, {"a3": 5}, interval=span(1, 9))
+    world.now = span(3, 4).start
+
+    events = world.plan(ALPHA, "plan", 3, {"a1": 6, "a3": 6}, interval=span(1, 9))
+
+    assert codes_of(events) == ["A03", "A04"]
+    assert [rejected.mrid for rejected in verdict_of(events).rejected] == ["series of a1"]
+
+
+def test_plans_that_ended_long_ago_are_forgotten_when_the_asset_is_planned_again(world: World) -> None:
+    world.plan(ALPHA, "old", 1, {"a1": 5})
+    for days in (30, 40):
+        world.now = NOON + timedelta(days=days)
+        world.plan(ALPHA, f"after {days} days", 1, {"a1": 5}, interval=span(24 * days + 1, 24 * days + 2))
+
+    kept = {mrid for _, mrid, _ in world.brain.contents()["plans"]}
+    assert kept == {"after 30 days", "after 40 days"}
+
+
+def test_r25_several_plans_of_one_asset_come_in_an_order_that_tells_nothing(world: World) -> None:
+    world.register(ALPHA, "a3", "later", produces=10)
+    for number in range(8):
+        world.plan(ALPHA, f"plan {number}", 1, {"a3": 5}, interval=span(number + 1, number + 2))
+
+    world.claim(NORTH, "later")
+
+    keys = [row.key for row in world.feed(DSO_SCHEDULES, NORTH)]
+    assert keys == sorted(keys)
 
 
 def test_r4_plans_of_an_asset_without_a_claimed_point_wait_for_it(world: World) -> None:
