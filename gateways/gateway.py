@@ -8,6 +8,7 @@ together.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -52,6 +53,8 @@ BEAT_S: Final = 5.0
 UNANSWERED: Final = timedelta(hours=48)
 """After this a document without an answer counts as failed: it was RECEIVED, and answers live for 24 hours (R27)."""
 BIG_SERIES: Final = 50
+MAX_LINE: Final = 64 * 1024
+"""Bytes of a request line: a thousand ids fit into a query."""
 COLLECTED_MAX: Final = 100_000
 ROLES: Final[Mapping[Role, str]] = {
     Role.AGR: RoleCode.RESOURCE_PROVIDER.value,
@@ -201,7 +204,14 @@ class Gateway:
     async def _open(self) -> web.AppRunner:
         http = self.settings.http
         # Without handler_cancellation a poll whose client has left stays until its timeout.
-        runner = web.AppRunner(self.application, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
+        runner = web.AppRunner(
+            self.application,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=2.0,
+            max_line_size=MAX_LINE,
+            logger=_mute(),
+        )
         await runner.setup()
         await web.TCPSite(runner, http.host, http.port, ssl_context=_tls(http), backlog=1024).start()
         port = runner.addresses[0][1]
@@ -309,6 +319,13 @@ class Gateway:
         for mrid in self.brain.overdue(now - UNANSWERED):
             await self._fail(NoteFailure(mrid=mrid, hop=self.who.hub.id, reason="no answer within 48 hours"))
         self._changed(self.brain.overdue(now - timedelta(seconds=BEAT_S))[:100])
+
+
+def _mute() -> logging.Logger:
+    """For what is no HTTP: aiohttp would log the bytes it could not read. What handlers raise is logged at the door."""
+    logger = logging.getLogger("gateways.http")
+    logger.setLevel(logging.CRITICAL)
+    return logger
 
 
 def _tls(http: settings.Http) -> ssl.SSLContext | None:

@@ -195,6 +195,13 @@ async def test_control_characters_and_instants_beyond_the_calendar_are_never_a_5
     assert {answer.status for answer in answers} <= {400, 404, 422}
 
 
+async def test_a_query_may_name_a_thousand_ids(clients: dict[str, Client]) -> None:
+    query = "&".join(f"connectionPoint={P1}" for _ in range(1000))
+
+    assert (await clients["dso"].call("GET", f"/assets?{query}")).status == 200
+    problem(await clients["dso"].call("GET", f"/assets?{query}&connectionPoint={P1}"), 400)
+
+
 async def test_a_body_that_is_too_large_is_413(clients: dict[str, Client]) -> None:
     problem(await clients["agr"].call("PUT", "/assets", {"assets": [asset("x" * 30_000, P1)]}), 413)
 
