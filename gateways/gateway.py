@@ -140,29 +140,29 @@ class Gateway:
         self._collect = asyncio.Event()
 
     async def run(self) -> None:
-        """Replay the log, open the door, work until `stop`. A part that ends early ends the whole."""
+        """Replay the log, open the door, work until `stop`. A part that ends early ends the whole.
+
+        Raises:
+            OSError: the port cannot be used.
+        """
         await self.desk.start()
         self._doubtful.update(self.brain.overdue(self.clock.now() + timedelta(days=1)))
+        runner = await self._open()
         async with asyncio.TaskGroup() as tasks:
             desk = tasks.create_task(self._lasting(self.desk.run()), name="gateway.desk")
-            runner = await self._open()
+            loops = [
+                tasks.create_task(self._lasting(loop), name=f"gateway.{name}")
+                for name, loop in (
+                    ("endpoint", self.endpoint.run()),
+                    ("failures", self._look_after_failures()),
+                    ("collected", self._note_collected()),
+                    ("beat", self._beat()),
+                )
+            ]
             try:
-                loops = [
-                    tasks.create_task(self._lasting(loop), name=f"gateway.{name}")
-                    for name, loop in (
-                        ("endpoint", self.endpoint.run()),
-                        ("failures", self._look_after_failures()),
-                        ("collected", self._note_collected()),
-                        ("beat", self._beat()),
-                    )
-                ]
                 await self._stopping.wait()
             finally:
-                self.opened.clear()
-                self._stopping.set()
-                self.bells.close()
-                self.outbound.close()
-                await runner.cleanup()
+                await self._close(runner)
             for loop in loops:
                 loop.cancel()
             self.desk.stop()
@@ -219,6 +219,14 @@ class Gateway:
         self.opened.set()
         log.info("gateway.opened", participant=self.who.me.id, url=self.url)
         return runner
+
+    async def _close(self, runner: web.AppRunner) -> None:
+        """Take no new requests, answer every wait, let what is being answered end."""
+        self.opened.clear()
+        self._stopping.set()
+        self.bells.close()
+        self.outbound.close()
+        await runner.cleanup()
 
     async def _lasting(self, loop: Coroutine[Any, Any, None]) -> None:
         """A loop that may only end when the gateway is stopping."""

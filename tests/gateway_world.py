@@ -127,13 +127,23 @@ class World:
             http=chosen.Http(port=0, **{"rate_per_s": 1e6, "burst": 1_000_000, **options}),
         )
         store = MemoryStore(component=code)
-        build = dso.build if role is Role.DSO else agr.build
-        transport = self.system.network.attach(code)
+        token = f"token of {participant}"
+        await store.tokens.record(token, participant=code, label="test", now=self.system.clock.now())
+        return await self._client(settings, store, token)
+
+    async def restart(self, client: Client) -> Client:
+        """Stop a gateway and start a new one on its store."""
+        client.gateway.stop()
+        await self.system.until(lambda: not client.gateway.opened.is_set(), "the gateway to stop")
+        assert isinstance(client.gateway.store, MemoryStore)
+        return await self._client(client.gateway.settings, client.gateway.store, client.token)
+
+    async def _client(self, settings: chosen.GatewaySettings, store: MemoryStore, token: str) -> Client:
+        build = dso.build if settings.participant.role is Role.DSO else agr.build
+        transport = self.system.network.attach(store.component)
         gateway = build(settings, store=store, transport=transport, clock=self.system.clock)
-        now = self.system.clock.now()
-        await store.tokens.record(f"token of {participant}", participant=code, label="test", now=now)
         await self._stack.enter_async_context(working(gateway))
-        return Client(gateway, self._session, f"token of {participant}")
+        return Client(gateway, self._session, token)
 
 
 @asynccontextmanager
