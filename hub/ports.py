@@ -34,7 +34,8 @@ class Recorded(Struct, Generic[E], frozen=True):
 class Sending(Struct, frozen=True, kw_only=True):
     """That a row leaves at once as one document.
 
-    `document` is its mRID, `expires` when delivery stops being worth it (R27).
+    `document` is the business id that travels with it: its own mRID, on an answer the mRID of what it answers (R26).
+    `expires` is when delivery stops being worth it (R27).
     """
 
     business_type: str

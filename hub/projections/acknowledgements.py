@@ -50,7 +50,8 @@ def _answer(event: DocumentAnswered | StatusRequested, recorded: Recorded[Event]
             answer = _acknowledgement(event.origin, ReasonCode.NOT_SPECIFIED.value, (), (), state.secret)
         case _:
             return []
-    sending = Sending(business_type="TPS-ACK", document=answer.mrid, expires=recorded.at + WORTH, urgent=True)
+    about = event.origin.mrid or answer.mrid
+    sending = Sending(business_type="TPS-ACK", document=about, expires=recorded.at + WORTH, urgent=True)
     return [Row(view=ACKNOWLEDGEMENTS, audience=event.origin.sender, key=answer.mrid, payload=answer, send=sending)]
 
 

@@ -45,5 +45,5 @@ def _owed(event: StatusRequested, recorded: Recorded[Event], state: HubState) ->
         resources=event.resources,
         interval=event.interval,
     )
-    sending = Sending(business_type=RESPONSE, document=answer, expires=recorded.at + ANSWERED_WITHIN)
+    sending = Sending(business_type=RESPONSE, document=origin.mrid, expires=recorded.at + ANSWERED_WITHIN)
     return [Row(view=RESPONSES, audience=sender, key=answer, payload=response, send=sending)]

@@ -26,7 +26,7 @@ def test_r26_every_document_gets_one_answer_that_names_it() -> None:
     assert row.payload.reasons == (Reason("A01", "Fully accepted"),)
     assert row.payload.role == "A27"
     assert row.send is not None
-    assert (row.send.business_type, row.send.document, row.send.urgent) == ("TPS-ACK", row.key, True)
+    assert (row.send.business_type, row.send.document, row.send.urgent) == ("TPS-ACK", "m1", True)
     assert row.send.expires == NOON + timedelta(hours=24)
 
 

@@ -45,7 +45,7 @@ def test_r13_a_dso_that_asks_for_its_assets_is_owed_one_response(world: World) -
     assert row.view == RESPONSES
     assert (row.payload.subject, row.payload.role, row.payload.mrid) == ("A95", "A50", row.key)
     assert row.send is not None
-    assert (row.send.business_type, row.send.document, row.send.urgent) == ("TPS-RESPONSE", row.key, False)
+    assert (row.send.business_type, row.send.document, row.send.urgent) == ("TPS-RESPONSE", row.payload.request, False)
     assert row.send.expires == NOON + timedelta(minutes=15)
 
 
