@@ -27,7 +27,7 @@ HELP: Final = {
     "hub": "Run the hub.",
     "participants": "Add and list market participants.",
     "points": "Hand connection points over from one grid operator to another.",
-    "raml": "Check the REST contract and convert it.",
+    "raml": "Check the contracts of the REST interfaces and convert them.",
     "settings": "List the settings.",
     "tokens": "Issue and withdraw tokens for the REST interfaces.",
 }

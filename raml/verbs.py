@@ -20,7 +20,7 @@ Name = click.Choice(NAMES)
 
 @click.group()
 def raml() -> None:
-    """The contracts of the REST interfaces: check them, write them as OpenAPI or as a page."""
+    """Check the contracts of the REST interfaces and convert them."""
 
 
 @raml.command()
