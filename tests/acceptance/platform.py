@@ -486,6 +486,35 @@ class Platform:
             if business_type in (None, arrival.message.business_type)
         ]
 
+    async def patiently(self, work: Any) -> Any:  # a coroutine, its result
+        """Let time pass while something is awaited, so that what failed is tried again."""
+        task = asyncio.ensure_future(work)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not task.done():
+                    await self.beat()
+        finally:
+            task.cancel()
+        return await task
+
+    async def close_road(self) -> None:
+        """The broker is gone, and what it held with it; nobody gets a message through."""
+        if self.ground == MEMORY:
+            self.network.volatile = True
+            self.network.restart()
+            self.network.faults.drop = 1.0
+        else:
+            await self.broker.stop()
+
+    async def open_road(self) -> None:
+        """The broker is back, and empty."""
+        if self.ground == MEMORY:
+            self.network.faults.drop = 0.0
+            self.network.restart()
+            await self.pass_time(10)
+        else:
+            await self.broker.start()
+
     def road(self, name: str) -> Tap:
         """The road of a participant that runs, for what no gateway would send."""
         return self._roads[name]

@@ -1,7 +1,7 @@
-"""F1: participants SHALL exchange IEC 62325 documents over MADES, through the hub only, with delivery states they can see.
+"""F1: participants SHALL exchange IEC 62325 documents over MADES, through the hub only, with states they can see.
 
-Rules R2, R26-R29; the documents are XML of the versions the platform emits. Each story is played on every ground: twins in
-memory, the real AMQP client on the embedded broker, and real databases as well.
+Rules R2, R26-R29; the documents are XML of the versions the platform emits. Stories that hold of every ground are played
+on each: twins in memory, the real AMQP client on the embedded broker, and real databases as well.
 """
 
 from typing import get_args
