@@ -138,6 +138,15 @@ class World:
         assert isinstance(client.gateway.store, MemoryStore)
         return await self._client(client.gateway.settings, client.gateway.store, client.token)
 
+    async def emptied(self, client: Client) -> Client:
+        """Stop a gateway and start a new one that has lost its store."""
+        client.gateway.stop()
+        await self.system.until(lambda: not client.gateway.opened.is_set(), "the gateway to stop")
+        code = client.gateway.who.me.id
+        store = MemoryStore(component=code)
+        await store.tokens.record(client.token, participant=code, label="test", now=self.system.clock.now())
+        return await self._client(client.gateway.settings, store, client.token)
+
     async def _client(self, settings: chosen.GatewaySettings, store: MemoryStore, token: str) -> Client:
         build = dso.build if settings.participant.role is Role.DSO else agr.build
         transport = self.system.network.attach(store.component)

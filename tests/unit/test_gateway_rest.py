@@ -386,6 +386,20 @@ async def test_a_gateway_that_starts_again_has_lost_nothing_and_goes_on_where_it
     )
 
 
+async def test_r13_an_emptied_gateway_gets_back_what_the_hub_holds_for_it(scene: Scene) -> None:
+    await scene.alpha.write("POST", "/schedules", schedule(A1))
+    await scene.north.write("POST", "/limits/foreseen", foreseen())
+    await scene.world.system.beat()
+
+    alpha, north = await scene.world.emptied(scene.alpha), await scene.world.emptied(scene.north)
+    (limit,) = (await alpha.get("/limits/changes"))["items"]
+    (plan,) = (await north.get("/schedules/changes"))["items"]
+    await scene.world.system.quiet()
+
+    assert (limit["status"], plan["asset"]) == ("active", A1)
+    assert {item["id"] for item in (await north.get("/assets"))["items"]} == {A1, A2}
+
+
 async def test_a_port_in_use_is_told_as_such(scene: Scene) -> None:
     taken = int(scene.alpha.gateway.url.rpartition(":")[2])
     settings = scene.north.gateway.settings
