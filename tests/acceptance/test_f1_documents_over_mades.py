@@ -1,7 +1,7 @@
 """F1: participants SHALL exchange IEC 62325 documents over MADES, through the hub only, with states they can see.
 
-Rules R2, R26-R29; the documents are XML of the versions the platform emits. Stories that hold of every ground are played
-on each: twins in memory, the real AMQP client on the embedded broker, and real databases as well.
+Rules R2, R26-R29; the documents are XML of the versions the platform emits. Stories that hold of every ground are
+played on each: twins in memory, the real AMQP client on the embedded broker, and real databases as well.
 """
 
 from typing import get_args
@@ -71,9 +71,10 @@ async def test_a_message_shows_its_delivery_states_and_its_trace(grounds: Ground
         states = [step["state"] for step in message["trace"]]
         milestones = [state for state in states if state in {"ACCEPTED", "DELIVERED", "RECEIVED"}]
         assert milestones == ["ACCEPTED", "DELIVERED", "RECEIVED"]
-        times = [step["at"] for step in message["trace"]]
-        assert times == sorted(times)
         components = {step["component"] for step in message["trace"]}
+        for component in components:  # each by its own clock
+            times = [step["at"] for step in message["trace"] if step["component"] == component]
+            assert times == sorted(times)
         assert ALPHA.id in components
         assert components <= {ALPHA.id, platform.market.id}
 
