@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from documents.values import Identifier
-from hub.mades.exchange import EXPIRED, fold_acknowledgement
+from hub.mades.exchange import ENDS, EXPIRED, fold_acknowledgement
 from hub.mades.message import InternalType
 from hub.ports import (
     FeedSlice,
@@ -60,6 +60,13 @@ class Outgoing(Struct, kw_only=True):
         """Nothing is left to publish."""
         self.due = self.lease_until = None
         self.state, self.reason = state, reason
+
+    def fold(self, state: MessageState, reason: str | None) -> None:
+        """Take on a state; one that ends the message leaves nothing to publish, another undoes no reopening (R31)."""
+        if state in ENDS:
+            self.rest(state, reason)
+        else:
+            self.state, self.reason = state, reason
 
     def again(self, due: datetime) -> None:
         """Publish it (once more) from `due`."""
@@ -292,7 +299,7 @@ class MemoryOutbox:
                 expires=message.expires,
             )
             if state is not outgoing.state:
-                outgoing.rest(state, received.reason)
+                outgoing.fold(state, received.reason)
                 yield message.document
             said = ARRIVED[received.internal_type]
             if not any((step.component, step.state) == (received.sender, said) for step in outgoing.trace):

@@ -101,7 +101,10 @@ where message_id = any ($1) and related is null order by message_id for update
 
 -- name: fold
 -- message id, state, reason
-update out_message set state = $2, reason = $3, due = null, lease_until = null where message_id = $1
+update out_message set state = $2::text, reason = $3,
+    due = case when $2 in ('RECEIVED', 'FAILED') then null else due end,
+    lease_until = case when $2 in ('RECEIVED', 'FAILED') then null else lease_until end
+where message_id = $1
 
 -- name: trace_once
 -- message id, at, component, state, details

@@ -7,7 +7,6 @@ and what happens when; then the faults end and everything must come to its end.
 import asyncio
 from collections import Counter
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,7 +148,6 @@ def test_r31_a_broker_that_forgets_everything_at_its_restarts_loses_nothing_for_
     asyncio.run(scenario(seed, faults, steps, volatile=True))
 
 
-@pytest.mark.xfail(strict=True, reason="the outbox lets a late DELIVERY acknowledgement undo a reopen")
 async def test_r31_a_late_delivery_acknowledgement_does_not_undo_the_reopening() -> None:
     """Its RECEIVE acknowledgement went down with the broker, so only a second copy brings it back.
 
