@@ -117,10 +117,13 @@ def _judge_power(periods: Iterable[Period], capability: Capability) -> tuple[Fau
 def _judge_overlap(
     resource: Identifier, periods: Iterable[Period], origin: Origin, state: HubState
 ) -> tuple[Fault, ...]:
-    """One live document per asset and instant (A55). It is the sender's own that is met: an asset has one operator."""
+    """One live document per asset and instant (A55). Only the sender's own are met.
+
+    What ended before a handover stays in the record under the operator before, of whom nobody is told.
+    """
     spans = [period.interval for period in periods]
     for key in state.plans_of.of(resource):
-        if key[1] == origin.mrid:
+        if key[0] != origin.sender or key[1] == origin.mrid:
             continue
         met = next((span for span in spans for held in state.plans[key].periods if held.interval.overlaps(span)), None)
         if met:

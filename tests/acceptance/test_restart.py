@@ -1,4 +1,4 @@
-"""Hub and gateways are killed together and started again on what they had stored: nothing is lost, nothing doubled (NF1).
+"""Hub and gateways are killed together and started again on what they had stored: nothing is lost or doubled (NF1).
 
 The day is played once undisturbed, then again with everybody killed right after each step, while its messages are still
 on their way. What every participant reads in the end is the same.
