@@ -10,7 +10,10 @@ class Rejected(Exception):
 
 
 class Forbidden(Exception):
-    """The sender is not who it says, or its role does not allow this (R2). Told as a transport failure and to the security log."""
+    """The sender is not who it says, or its role does not allow this (R2).
+
+    Told as a transport failure and to the security log.
+    """
 
 
 class Conflict(Exception):
