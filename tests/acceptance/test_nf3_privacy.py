@@ -474,7 +474,7 @@ def _tell_the_position(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(honest(row, cover, head), reasons=(Reason("B19", f"event {_position()}"),))
 
     def _position() -> int:
-        return _HUBS[-1].desk.position
+        return int(_HUBS[-1].desk.position)
 
     monkeypatch.setattr(compose, "limit", leaking)
 
