@@ -32,12 +32,12 @@ test: $(READY) ## Run all tests (ARGS= adds options for pytest)
 lowest: $(READY) ## Run all tests with the oldest versions of the libraries that are allowed
 	@exec scripts/test-lowest $(ARGS)
 
-check: $(READY) ## Format, lint, types, import contracts and the fast tests: under a minute
+check: $(READY) ## Format, lint, types, import contracts, the fast tests with few examples: under a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@exec $(BIN)/pytest -q -m "not slow" $(ARGS)
+	@TPS_TEST_EXAMPLES=0.2 exec $(BIN)/pytest -q -n 2 -m "not slow" $(ARGS)
 
 format: $(READY) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .

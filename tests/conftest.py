@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.thoroughness import examples
+
 FIXTURES = ("tests.fixtures_store", "tests.fixtures_system")
 pytest_plugins = [name for name in FIXTURES if find_spec(name)]
 
-# Machines differ in speed: a slow example is no failure, so there is no deadline. `TPS_TEST_THOROUGH=1` tries far more.
-settings.register_profile("quick", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=2000)
-settings.load_profile("thorough" if os.environ.get("TPS_TEST_THOROUGH") else "quick")
+# Machines differ in speed: a slow example is no failure, so there is no deadline.
+settings.register_profile("tps", deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tps")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -17,6 +17,7 @@ from tests.acceptance.test_f6_foreseen_limits import limit
 from tests.acceptance.test_f7_unforeseen_limits import order
 from tests.acceptance.test_f8_schedules import schedule
 from tests.acceptance.test_restart import what_all_see
+from tests.thoroughness import examples
 
 Step = Callable[[Platform], Awaitable[Answer]]
 WAIT_S = 300
@@ -92,7 +93,7 @@ FAULTS = st.builds(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(day=STEPS, faults=FAULTS, seed=st.integers(0, 999))
 async def test_a_faulty_road_ends_where_a_good_road_ends(day: list[Step], faults: Faults, seed: int) -> None:
     """NF1, R10, R12, R18, R19, R28: nothing lost, nothing doubled, nothing in a wrong order that lasts."""

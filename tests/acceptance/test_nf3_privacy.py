@@ -29,6 +29,8 @@ from tests.acceptance.test_f7_unforeseen_limits import order
 from tests.acceptance.test_f8_schedules import schedule
 from tests.acceptance.views import logs_by_participant, make_ids_repeatable, shown, whole_view
 
+pytestmark = pytest.mark.slow
+
 Step = tuple[str, Callable[[Platform], Awaitable[Any]]]
 
 

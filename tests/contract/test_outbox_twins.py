@@ -16,6 +16,7 @@ from hub.ports import Batch, InboxEntry, OutgoingMessage, ReceivedAcknowledgemen
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import COMPONENT, Cluster, Store
+from tests.thoroughness import examples
 
 START = datetime(2026, 1, 15, 12, tzinfo=UTC)
 AUDIENCES = (Identifier("A01:ALPHA"), Identifier("A01:BRAVO"))
@@ -181,7 +182,7 @@ async def emptied(cluster: Cluster) -> AsyncIterator[Cluster]:
 
 
 @given(steps=STEPS)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 async def test_both_outboxes_tell_the_same_story(emptied: Cluster, steps: list[Step]) -> None:
     ids = (f"{number:032}" for number in count())
     twin = World(MemoryStore(component=COMPONENT, mrid_of=beat_mrid, new_id=lambda: next(ids)))

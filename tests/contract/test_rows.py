@@ -16,6 +16,7 @@ from hub.store.memory import MemoryStore
 from hub.store.migrate import READER
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import COMPONENT, Cluster, DatabaseUrl, Store
+from tests.thoroughness import examples
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 ALPHA, BRAVO = Identifier("A01:ALPHA"), Identifier("A01:BRAVO")
@@ -198,7 +199,7 @@ async def one_database(cluster: Cluster) -> AsyncIterator[PostgresStore]:
 
 
 @given(histories=st.lists(st.lists(ROW, max_size=8), max_size=6))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 async def test_both_stores_show_the_same_rows_after_any_history(
     one_database: PostgresStore, histories: list[list[Row]]
 ) -> None:

@@ -16,6 +16,7 @@ from hub.mades.memory import Faults, MemoryNetwork
 from hub.mades.message import BusinessType, InternalType
 from hub.ports import MessageState, ReceivedAcknowledgement, Row
 from tests.mades_components import ALPHA, HUB, NORTH, PARTIES, Component, outgoing_row, pass_time
+from tests.thoroughness import examples
 
 RELAYED = {BusinessType.UNFORESEEN: ALPHA, BusinessType.SCHEDULES: NORTH}
 RANK = {MessageState.ACCEPTED: 0, MessageState.DELIVERED: 1, MessageState.RECEIVED: 2}
@@ -127,7 +128,7 @@ async def scenario(seed: int, faults: Faults, steps: list[tuple[str, str, int]],
     assert market.network.dead == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     seed=SEEDS,
     faults=st.builds(Faults, drop=ODDS, lose_confirm=ODDS, duplicate=ODDS, reorder=ODDS, delay=ODDS),
@@ -139,7 +140,7 @@ def test_r29_whatever_the_network_does_every_message_ends_received_with_one_effe
     asyncio.run(scenario(seed, faults, steps, volatile=False))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(seed=SEEDS, faults=st.builds(Faults, duplicate=ODDS, reorder=ODDS, delay=ODDS), steps=STEPS)
 def test_r31_a_broker_that_forgets_everything_at_its_restarts_loses_nothing_for_good(
     seed: int, faults: Faults, steps: list[tuple[str, str, int]]

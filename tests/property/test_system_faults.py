@@ -25,6 +25,7 @@ from hub.ports import Scope
 from hub.rows import AGR_LIMITS, DSO_ASSETS, AgrLimit, DsoAsset
 from hub.values import Role
 from tests.system import MARKET, Member, System
+from tests.thoroughness import examples
 from tests.unit.test_app import ALPHA, BRAVO, NORTH, POINT, assets, limit, points
 
 ODDS = st.sampled_from([0.0, 0.1, 0.3])
@@ -157,7 +158,7 @@ async def held_limits(system: System, agr: Member) -> dict[str, tuple[int, bool,
     return {row.mrid: (row.revision, row.cancelled, len(row.shares)) for row in rows}
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(steps=STEPS, faults=FAULTS, seed=st.integers(0, 2**16))
 def test_under_faults_and_kills_nothing_is_lost_nothing_doubles_and_all_agree(
     steps: list[tuple[str, int]], faults: Faults, seed: int

@@ -19,6 +19,8 @@ from hub.errors import SettingsError, Unavailable
 from hub.store.binaries import WHEEL, find_binaries, readable_binaries
 from hub.store.embedded import EmbeddedPostgres, running_url
 
+pytestmark = pytest.mark.slow
+
 ROOT = os.geteuid() == 0
 
 
@@ -138,7 +140,6 @@ def kill_owner(directory: Path, *how: str) -> int:
     return pid
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the parent-death signal of Linux")
 def test_a_server_ends_with_its_owner_even_when_that_is_killed(home: Path) -> None:
     pid = kill_owner(home / "pg")
@@ -149,7 +150,6 @@ def test_a_server_ends_with_its_owner_even_when_that_is_killed(home: Path) -> No
     assert not alive(pid)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", [(), ("and leave the server",)], ids=["the server is ending", "the server lives on"])
 async def test_after_the_owner_was_killed_a_new_start_takes_over_and_nothing_is_lost(
     home: Path, how: tuple[str, ...]

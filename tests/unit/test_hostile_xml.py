@@ -14,6 +14,7 @@ from documents.model import Document, GlMarketDocument
 from documents.versions import VERSIONS
 from tests.documents_by_family import render
 from tests.strategies_documents import documents
+from tests.thoroughness import examples
 
 GL = "urn:iec62325.351:tc57wg16:451-6:generationloaddocument:3:1"
 POINT = "<Point><position>1</position><quantity>1</quantity></Point>"
@@ -292,7 +293,7 @@ def test_any_bytes_give_a_document_or_an_error_that_says_why(data: bytes) -> Non
 
 
 @given(documents, st.data())
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_any_damage_to_a_document_gives_a_document_or_an_error_that_says_why(
     document: Document, data: st.DataObject
 ) -> None:

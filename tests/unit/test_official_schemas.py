@@ -17,6 +17,7 @@ from documents.model import Document, ProblemStatementMarketDocument
 from documents.versions import VERSIONS, Version
 from tests.official_schemas import Instances, code_list, schema_files, with_code_lists
 from tests.strategies_documents import documents
+from tests.thoroughness import examples
 
 NAMES = [f"{version.root} {version.number}" for version in VERSIONS]
 LENGTHS = (1, 15, 16, 17, 18, 19, 34, 35, 36, 59, 60, 61, 149, 150, 151, 199, 200, 201, 511, 512, 513)
@@ -361,7 +362,7 @@ def is_sent(document: Document) -> bool:
 
 
 @given(document=documents.filter(is_sent))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_what_we_write_is_valid_by_the_official_schema_with_every_code_list(
     emitted_schemas: dict[str, etree.XMLSchema], document: Document
 ) -> None:
