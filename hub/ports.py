@@ -110,7 +110,10 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
 
 
 class InboxEntry(Struct, frozen=True, kw_only=True):
-    """A message taken in: identity is (sender, message_id); `digest` is the hexadecimal SHA-256 of the payload."""
+    """A message taken in: identity is (sender, message_id); `digest` is the hexadecimal SHA-256 of the payload.
+
+    `manifest` is what the sender signed, kept as evidence; its SHA-256 travels in both acknowledgements.
+    """
 
     sender: str
     message_id: str
@@ -119,6 +122,7 @@ class InboxEntry(Struct, frozen=True, kw_only=True):
     digest: str
     received: Instant
     expires: Instant
+    manifest: bytes | None = None
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -234,10 +238,11 @@ class FeedSlice(Struct, frozen=True):
 class OutgoingMessage(Struct, frozen=True, kw_only=True):
     """A message waiting to leave.
 
-    A business message names its source rows; once rendered it keeps its bytes for every retry.
+    A business message names its source rows; once rendered it keeps its bytes for every retry: `body` is the document,
+    `sealed` the message as it leaves, made for the receiver's certificate `sealed_for`.
 
-    An acknowledgement (`internal_type` other than STANDARD_MESSAGE) has no source: `related` and `related_digest` say
-    what it acknowledges.
+    An acknowledgement (`internal_type` other than STANDARD_MESSAGE) has no source: `related`, `related_digest` (of the
+    document) and `related_manifest` (of the signed manifest) say what it acknowledges.
     """
 
     message_id: str
@@ -251,9 +256,25 @@ class OutgoingMessage(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     source: FeedSlice | None = None
     body: bytes | None = None
+    sealed: bytes | None = None
+    sealed_for: str | None = None
     related: str | None = None
     related_digest: str | None = None
+    related_manifest: str | None = None
     reason: str | None = None
+
+
+class SealedMessage(Struct, frozen=True, kw_only=True):
+    """The bytes of a business message: its document, and the message sealed for the certificate `sealed_for`.
+
+    `manifest_digest` is the hexadecimal SHA-256 of the signed manifest within.
+    """
+
+    message_id: str
+    body: bytes
+    sealed: bytes
+    sealed_for: str
+    manifest_digest: str
 
 
 class TraceStep(Struct, frozen=True, kw_only=True):
@@ -278,14 +299,20 @@ class MessageStatus(Struct, frozen=True, kw_only=True):
 
 
 class ReceivedAcknowledgement(Struct, frozen=True, kw_only=True):
-    """A technical acknowledgement that arrived for one of our messages."""
+    """A technical acknowledgement that arrived for one of our messages.
+
+    `digest` and `manifest_digest` say what it acknowledges; `manifest` is the signed acknowledgement itself, kept as
+    evidence.
+    """
 
     related: str
     internal_type: str
     sender: str
     event_time: Instant
     digest: str | None = None
+    manifest_digest: str | None = None
     reason: str | None = None
+    manifest: bytes | None = None
 
 
 class Outbox(Protocol):
@@ -298,6 +325,12 @@ class Outbox(Protocol):
 
     async def rendered(self, bodies: Mapping[str, bytes]) -> None:
         """Keep the bytes of messages, so that every retry sends the same."""
+
+    async def sealed(self, messages: Sequence[SealedMessage]) -> None:
+        """Keep document and sealed bytes of messages, so that every retry sends the same.
+
+        A message may be sealed anew, for another certificate; any of its manifests may be acknowledged.
+        """
 
     async def transported(self, message_ids: Sequence[str], *, now: datetime) -> None:
         """The broker has confirmed these."""
@@ -312,12 +345,21 @@ class Outbox(Protocol):
         """Fold acknowledgements into states; returns the documents (mRIDs) whose state changed."""
 
     async def enqueue_failure(
-        self, *, receiver: str, related: str, business_type: str, digest: str | None, reason: str, now: datetime
+        self,
+        *,
+        receiver: str,
+        related: str,
+        business_type: str,
+        digest: str | None,
+        manifest_digest: str | None = None,
+        reason: str,
+        now: datetime,
     ) -> None:
         """Queue a FAILURE_ACKNOWLEDGEMENT for a message refused for good: addressed to `receiver`, who sent `related`.
 
-        Urgent, expires after 24 h, `related_digest` = digest, `reason` a code of hub.mades.errors. Nothing enters the
-        inbox. Idempotent by (receiver, related): a repeat makes the stored one due again instead of a second one.
+        Urgent, expires after 24 h, with the digests of what is refused, `reason` a code of hub.mades.errors. Nothing
+        enters the inbox. Idempotent by (receiver, related): a repeat makes the stored one due again instead of a
+        second one.
         """
 
     async def reopen(self) -> int:
@@ -337,6 +379,9 @@ class Outbox(Protocol):
 
     async def status(self, document: str) -> Sequence[MessageStatus]:
         """Status and trace of every message that carried this document, newest last."""
+
+    async def proofs(self, message_id: str) -> Mapping[str, bytes]:
+        """The signed acknowledgements that arrived for a message, by internal type: what its receiver cannot deny."""
 
 
 class Clock(Protocol):

@@ -136,6 +136,7 @@ def _entry(entry: InboxEntry) -> tuple[object, ...]:
         entry.digest,
         entry.received,
         entry.expires,
+        entry.manifest,
     )
 
 

@@ -18,6 +18,7 @@ from hub.ports import (
     MessageStatus,
     OutgoingMessage,
     ReceivedAcknowledgement,
+    SealedMessage,
     Sending,
     TraceStep,
 )
@@ -37,6 +38,8 @@ class Outgoing(Struct, kw_only=True):
     state: MessageState = MessageState.ACCEPTED
     reason: str | None = None
     trace: list[TraceStep] = []  # a Struct makes an empty list for each instance
+    manifests: list[str] = []
+    acknowledgements: dict[str, bytes] = {}
 
     @property
     def business(self) -> bool:
@@ -111,6 +114,14 @@ class MemoryOutbox:
             if outgoing.message.body is None:
                 outgoing.change(body=bodies[outgoing.message.message_id])
 
+    async def sealed(self, messages: Sequence[SealedMessage]) -> None:
+        """Keep document and sealed bytes of messages; the document of an earlier rendering stays."""
+        for each in messages:
+            for outgoing in self._of([each.message_id]):
+                body = each.body if outgoing.message.body is None else outgoing.message.body
+                outgoing.change(body=body, sealed=each.sealed, sealed_for=each.sealed_for)
+                outgoing.manifests.append(each.manifest_digest)
+
     async def transported(self, message_ids: Sequence[str], *, now: datetime) -> None:
         """The broker has confirmed these; those made due again meanwhile stay due."""
         for outgoing in self._of(message_ids):
@@ -139,7 +150,15 @@ class MemoryOutbox:
         return list(dict.fromkeys(document for received in acknowledgements for document in self._fold(received)))
 
     async def enqueue_failure(
-        self, *, receiver: str, related: str, business_type: str, digest: str | None, reason: str, now: datetime
+        self,
+        *,
+        receiver: str,
+        related: str,
+        business_type: str,
+        digest: str | None,
+        manifest_digest: str | None = None,
+        reason: str,
+        now: datetime,
     ) -> None:
         """Queue a failure acknowledgement for a message refused for good; a repeat makes the stored one due again."""
         stored = [
@@ -148,7 +167,9 @@ class MemoryOutbox:
         for outgoing in stored:
             self._once_more(outgoing, now)
         if not stored:
-            self._queue_acknowledgement(InternalType.FAILURE, receiver, related, business_type, digest, now, reason)
+            self._queue_acknowledgement(
+                InternalType.FAILURE, receiver, related, business_type, (digest, manifest_digest), now, reason
+            )
 
     async def reopen(self) -> int:
         """Make every business message that has not ended due again (R31); returns how many."""
@@ -209,6 +230,10 @@ class MemoryOutbox:
             if outgoing.message.document == document
         ]
 
+    async def proofs(self, message_id: str) -> Mapping[str, bytes]:
+        """The signed acknowledgements that arrived for a message, by internal type."""
+        return dict(self._queue[message_id].acknowledgements) if message_id in self._queue else {}
+
     def send(self, item: Item, sending: Sending, *, now: datetime) -> None:
         """Queue the document of one row (for MemoryCommit)."""
         self.queue(FeedSlice(item.view, item.audience, item.sequence - 1, item.sequence), sending, now=now)
@@ -232,10 +257,9 @@ class MemoryOutbox:
 
     def acknowledge_receipt(self, entry: InboxEntry, *, now: datetime) -> None:
         """Queue both acknowledgements of a message taken in (for MemoryCommit; R29)."""
+        digests = (entry.digest, None if entry.manifest is None else digest_of(entry.manifest))
         for kind in (InternalType.DELIVERY, InternalType.RECEIVE):
-            self._queue_acknowledgement(
-                kind, entry.sender, entry.message_id, entry.business_type, entry.digest, now, None
-            )
+            self._queue_acknowledgement(kind, entry.sender, entry.message_id, entry.business_type, digests, now, None)
 
     def replay(self, sender: str, message_id: str, *, now: datetime) -> None:
         """Queue the stored acknowledgements of a repeated message once more (for MemoryCommit)."""
@@ -259,7 +283,7 @@ class MemoryOutbox:
         receiver: str,
         related: str,
         business_type: str,
-        digest: str | None,
+        digests: tuple[str | None, str | None],
         now: datetime,
         reason: str | None,
     ) -> None:
@@ -274,7 +298,8 @@ class MemoryOutbox:
                 accepted=now,
                 expires=now + ACKNOWLEDGEMENT_TTL,
                 related=related,
-                related_digest=digest,
+                related_digest=digests[0],
+                related_manifest=digests[1],
                 reason=reason,
             )
         )
@@ -289,7 +314,7 @@ class MemoryOutbox:
         for outgoing in self._of([received.related]):
             message = outgoing.message
             sent = None if message.body is None else digest_of(message.body)
-            if message.related is not None or not genuine(received, message.receiver, sent):
+            if message.related is not None or not genuine(received, message.receiver, sent, outgoing.manifests):
                 continue  # acknowledgements are never acknowledged
             state = fold_acknowledgement(
                 outgoing.state,
@@ -301,6 +326,8 @@ class MemoryOutbox:
             if state is not outgoing.state:
                 outgoing.fold(state, received.reason)
                 yield message.document
+            if received.manifest is not None:
+                outgoing.acknowledgements.setdefault(received.internal_type, received.manifest)
             said = ARRIVED[received.internal_type]
             if not any((step.component, step.state) == (received.sender, said) for step in outgoing.trace):
                 outgoing.tell(received.event_time, received.sender, said, received.reason or "")

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from hub.mades.exchange import EXPIRED, fold_acknowledgement
-from hub.ports import FeedSlice, MessageState, MessageStatus, OutgoingMessage, ReceivedAcknowledgement, TraceStep
+from hub.ports import (
+    FeedSlice,
+    MessageState,
+    MessageStatus,
+    OutgoingMessage,
+    ReceivedAcknowledgement,
+    SealedMessage,
+    TraceStep,
+)
 from hub.store.database import SQL, Database
 from hub.store.sending import ARRIVED, MridOf, genuine
 
@@ -38,6 +46,14 @@ class PostgresOutbox:
         """Keep the bytes of messages; those of an earlier rendering stay."""
         async with self._turn:
             await self._database.execute("rendered", list(bodies), list(bodies.values()))
+
+    async def sealed(self, messages: Sequence[SealedMessage]) -> None:
+        """Keep document and sealed bytes of messages; the document of an earlier rendering stays."""
+        columns = [
+            (each.message_id, each.body, each.sealed, each.sealed_for, each.manifest_digest) for each in messages
+        ]
+        async with self._turn:
+            await self._database.execute("sealed", *map(list, zip(*columns, strict=True)))
 
     async def transported(self, message_ids: Sequence[str], *, now: datetime) -> None:
         """The broker has confirmed these; those made due again meanwhile stay due."""
@@ -66,19 +82,37 @@ class PostgresOutbox:
             messages = {record["message_id"]: dict(record) for record in records}
             for acknowledgement in acknowledgements:
                 message = messages.get(acknowledgement.related)
-                if message is None or not genuine(acknowledgement, message["receiver"], message["digest"]):
+                if message is None or not genuine(
+                    acknowledgement, message["receiver"], message["digest"], message["manifests"]
+                ):
                     continue
                 if await _fold(connection, message, acknowledgement):
                     changed[message["document"]] = None
         return list(changed)
 
     async def enqueue_failure(
-        self, *, receiver: str, related: str, business_type: str, digest: str | None, reason: str, now: datetime
+        self,
+        *,
+        receiver: str,
+        related: str,
+        business_type: str,
+        digest: str | None,
+        manifest_digest: str | None = None,
+        reason: str,
+        now: datetime,
     ) -> None:
         """Queue a failure acknowledgement for a message refused for good; a repeat makes the stored one due again."""
         async with self._turn:
             await self._database.execute(
-                "enqueue_failure", self._new_id(), receiver, business_type, now, related, digest, reason
+                "enqueue_failure",
+                self._new_id(),
+                receiver,
+                business_type,
+                now,
+                related,
+                digest,
+                manifest_digest,
+                reason,
             )
 
     async def reopen(self) -> int:
@@ -116,6 +150,12 @@ class PostgresOutbox:
         """Status and trace of every message that carried this document, newest last."""
         return [_status(record) for record in await self._database.fetch("status", document)]
 
+    async def proofs(self, message_id: str) -> Mapping[str, bytes]:
+        """The signed acknowledgements that arrived for a message, by internal type."""
+        return {
+            record["internal_type"]: record["manifest"] for record in await self._database.fetch("proofs", message_id)
+        }
+
 
 async def _fold(connection: "Connection", message: dict[str, object], acknowledgement: ReceivedAcknowledgement) -> bool:
     """Fold one acknowledgement into its message, in the database and in `message`; whether the state changed."""
@@ -131,6 +171,9 @@ async def _fold(connection: "Connection", message: dict[str, object], acknowledg
     if after is not before:
         message["state"], message["reason"] = after, acknowledgement.reason
         await connection.execute(SQL["fold"], message["message_id"], after, acknowledgement.reason)
+    if acknowledgement.manifest is not None:
+        proof = (message["message_id"], acknowledgement.internal_type, acknowledgement.manifest)
+        await connection.execute(SQL["keep_acknowledgement"], *proof)
     said = ARRIVED[acknowledgement.internal_type]
     story = (acknowledgement.event_time, acknowledgement.sender, said, acknowledgement.reason or "")
     await connection.execute(SQL["trace_once"], message["message_id"], *story)
@@ -151,8 +194,11 @@ def _message(record: asyncpg.Record) -> OutgoingMessage:
         attempts=record["attempts"],
         source=source,
         body=record["body"],
+        sealed=record["sealed"],
+        sealed_for=record["sealed_for"],
         related=record["related"],
         related_digest=record["related_digest"],
+        related_manifest=record["related_manifest"],
         reason=record["reason"],
     )
 

@@ -66,6 +66,13 @@ select * from leased order by urgent desc, queued
 update out_message as message set body = new.body from unnest($1::text[], $2::bytea[]) as new (message_id, body)
 where message.message_id = new.message_id and message.body is null
 
+-- name: sealed
+-- message ids, bodies, sealed bytes, their certificates, digests of their manifests: the first body stays
+update out_message as message set body = coalesce(message.body, new.body), sealed = new.sealed, sealed_for = new.certificate,
+    manifests = message.manifests || new.manifest
+from unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[], $5::text[]) as new (message_id, body, sealed, certificate, manifest)
+where message.message_id = new.message_id
+
 -- name: transported
 -- message ids, now, component: only those in hand, so that a confirm from before a reopen does not count; acknowledgements end here
 with done as (
@@ -96,7 +103,7 @@ insert into trace (message_id, at, component, state, details) select message_id,
 
 -- name: acknowledged
 -- related message ids, their receivers; locked until their states are folded
-select message_id, document, receiver, state, reason, expires, encode(sha256(body), 'hex') as digest from out_message
+select message_id, document, receiver, state, reason, expires, encode(sha256(body), 'hex') as digest, manifests from out_message
 where message_id = any ($1) and related is null order by message_id for update
 
 -- name: fold
@@ -106,13 +113,21 @@ update out_message set state = $2::text, reason = $3,
     lease_until = case when $2 in ('RECEIVED', 'FAILED') then null else lease_until end
 where message_id = $1
 
+-- name: keep_acknowledgement
+-- message id, internal type, signed manifest
+insert into acknowledgement (message_id, internal_type, manifest) values ($1, $2, $3) on conflict do nothing
+
+-- name: proofs
+-- message id
+select internal_type, manifest from acknowledgement where message_id = $1 order by internal_type
+
 -- name: trace_once
 -- message id, at, component, state, details
 insert into trace (message_id, at, component, state, details) select $1::text, $2::timestamptz, $3::text, $4::text, $5::text
 where not exists (select from trace where message_id = $1 and component = $3 and state = $4)
 
 -- name: enqueue_failure
--- message id, receiver, business type, now, related, related digest, reason; one for (receiver, related), due again on a repeat
+-- message id, receiver, business type, now, related, its digest, its manifest's, reason; one for (receiver, related), due again on a repeat
 with again as (
     update out_message set due = $4::timestamptz, lease_until = null, state = 'ACCEPTED',
         expires = $4::timestamptz + interval '24 hours'
@@ -120,9 +135,9 @@ with again as (
     returning message_id
 )
 insert into out_message (message_id, internal_type, receiver, business_type, document, urgent, accepted, expires, due,
-    related, related_digest, reason)
+    related, related_digest, related_manifest, reason)
 select $1::text, 'FAILURE_ACKNOWLEDGEMENT', $2::text, $3::text, '', true, $4::timestamptz, $4::timestamptz + interval '24 hours', $4::timestamptz,
-    $5::text, $6::text, $7::text
+    $5::text, $6::text, $7::text, $8::text
 where not exists (select from again)
 
 -- name: reopen

@@ -1,6 +1,6 @@
 """What the outboxes in PostgreSQL and in memory agree on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 from uuid import uuid4
 
@@ -29,7 +29,13 @@ def random_mrid(_view: str, _audience: Identifier, _upto: int) -> Mrid:
     return uuid4().hex
 
 
-def genuine(acknowledgement: ReceivedAcknowledgement, receiver: str, digest: str | None) -> bool:
-    """Whether it comes from the message's receiver, and is about what we sent (`digest`, None before it exists)."""
+def genuine(
+    acknowledgement: ReceivedAcknowledgement, receiver: str, digest: str | None, manifests: Collection[str]
+) -> bool:
+    """Whether it comes from the message's receiver, and is about what we sent.
+
+    `digest` is that of the document (None before it exists), `manifests` are those of all that was sealed.
+    """
     same_bytes = acknowledgement.digest is None or digest is None or acknowledgement.digest == digest
-    return acknowledgement.sender == receiver and same_bytes
+    same_manifest = not manifests or acknowledgement.manifest_digest in manifests
+    return acknowledgement.sender == receiver and same_bytes and same_manifest

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import msgspec
 import pytest
 
 from documents.values import Identifier
@@ -19,6 +20,7 @@ from hub.ports import (
     OutgoingMessage,
     ReceivedAcknowledgement,
     Row,
+    SealedMessage,
     Sending,
 )
 from tests.fixtures_store import COMPONENT, Doors, Store
@@ -61,6 +63,20 @@ def taken_in(message_id: str, sender: str = ALPHA) -> InboxEntry:
     )
 
 
+def hexdigest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def seal(message: OutgoingMessage, manifest: bytes, certificate: str = "c1", body: bytes = BODY) -> SealedMessage:
+    return SealedMessage(
+        message_id=message.message_id,
+        body=body,
+        sealed=b"sealed " + manifest,
+        sealed_for=certificate,
+        manifest_digest=hexdigest(manifest),
+    )
+
+
 async def keep(store: Store, *rows: Row, inbox: Sequence[InboxEntry] = (), at: datetime = NOW) -> None:
     head = await store.log.head()
     happened = NewEvent(stream="rows", version=head + 1, topic="Happened.v1", state=b"", cause="test")
@@ -89,6 +105,8 @@ def acknowledgement(  # noqa: PLR0917 # the fields that differ from test to test
     event_time: datetime = NOW,
     digest: str | None = None,
     reason: str | None = None,
+    about: bytes | None = None,
+    manifest: bytes | None = None,
 ) -> ReceivedAcknowledgement:
     return ReceivedAcknowledgement(
         related=related,
@@ -97,6 +115,8 @@ def acknowledgement(  # noqa: PLR0917 # the fields that differ from test to test
         event_time=event_time,
         digest=digest,
         reason=reason,
+        manifest_digest=None if about is None else hexdigest(about),
+        manifest=manifest,
     )
 
 
@@ -191,6 +211,21 @@ async def test_the_first_rendering_stays_for_every_retry(store: Store) -> None:
 
     (again,) = await claim(store)
     assert again.body == b"first"
+
+
+async def test_sealed_bytes_stay_for_every_retry_until_they_are_sealed_anew(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+    await store.outbox.sealed([seal(message, b"m1")])
+    await store.outbox.retry([message.message_id], at=NOW, reason="E-BROKER-DOWN")
+
+    (again,) = await claim(store)
+    await store.outbox.sealed([seal(message, b"m2", "c2", body=b"rendered once more")])
+    await store.outbox.retry([message.message_id], at=NOW, reason="E-BROKER-DOWN")
+    (anew,) = await claim(store)
+
+    assert (again.body, again.sealed, again.sealed_for) == (BODY, b"sealed m1", "c1")
+    assert (anew.body, anew.sealed, anew.sealed_for) == (BODY, b"sealed m2", "c2")
 
 
 # Transport
@@ -293,6 +328,60 @@ async def test_an_acknowledgement_that_is_not_genuine_changes_nothing(
 
     assert await store.outbox.acknowledge([received], now=NOW) == []
     assert await status(store) == before
+
+
+@pytest.mark.parametrize(("about", "counts"), [(b"m1", True), (b"m2", True), (b"m3", False), (None, False)])
+async def test_of_a_sealed_message_any_manifest_that_was_sent_may_be_acknowledged_and_no_other(
+    store: Store, about: bytes | None, counts: bool
+) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+    await store.outbox.sealed([seal(message, b"m1")])
+    await store.outbox.sealed([seal(message, b"m2", "c2")])
+
+    changed = await store.outbox.acknowledge([acknowledgement(message.message_id, about=about)], now=NOW)
+
+    assert changed == (["d1"] if counts else [])
+
+
+async def test_the_signed_acknowledgements_are_kept_as_they_first_came(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    (message,) = await claim(store)
+    await store.outbox.sealed([seal(message, b"m1")])
+    for kind, manifest in (
+        (InternalType.DELIVERY, b"signed: delivered"),
+        (InternalType.RECEIVE, b"signed: received"),
+        (InternalType.RECEIVE, b"signed: received, once more"),
+    ):
+        arrived = acknowledgement(message.message_id, kind, about=b"m1", manifest=manifest)
+        await store.outbox.acknowledge([arrived], now=NOW)
+    forged = acknowledgement(message.message_id, InternalType.FAILURE, about=b"m3", manifest=b"signed: failed")
+    await store.outbox.acknowledge([forged], now=NOW)
+
+    assert await store.outbox.proofs(message.message_id) == {
+        InternalType.DELIVERY: b"signed: delivered",
+        InternalType.RECEIVE: b"signed: received",
+    }
+    assert await store.outbox.proofs("unknown") == {}
+
+
+async def test_acknowledgements_name_the_manifest_they_are_about(store: Store) -> None:
+    await keep(store, inbox=[msgspec.structs.replace(taken_in("m1"), manifest=b"signed by alpha")])
+    await store.outbox.enqueue_failure(
+        receiver=ALPHA,
+        related="m2",
+        business_type="TPS-ASSETS",
+        digest=None,
+        manifest_digest=hexdigest(b"refused"),
+        reason="E-DIGEST",
+        now=NOW,
+    )
+
+    assert [(each.internal_type, each.related, each.related_manifest) for each in await claim(store)] == [
+        (InternalType.DELIVERY, "m1", hexdigest(b"signed by alpha")),
+        (InternalType.RECEIVE, "m1", hexdigest(b"signed by alpha")),
+        (InternalType.FAILURE, "m2", hexdigest(b"refused")),
+    ]
 
 
 async def test_an_acknowledgement_of_an_unknown_message_is_ignored(store: Store) -> None:
