@@ -9,6 +9,7 @@ tree.
 import re
 import threading
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from itertools import islice
 from typing import Final, TypedDict
 
 from lxml import etree
@@ -29,9 +30,12 @@ CHUNK: Final = 4096
 """Bytes that are parsed at a time where a document is not parsed at once."""
 _BY_SCHEMA: Final = "SCHEMASV"
 _QUOTED: Final = 120
-# Possessive and atomic parts: each byte is looked at once, whatever the input.
-_DOCTYPE: Final = re.compile(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+<!DOCTYPE", re.DOTALL)
-_CROWDED: Final = re.compile(rb"<(?>(?:[^<=]++|=(?!\s*+[\"']))*+=\s*+[\"']){64}")
+# No part of these can match a byte in two ways, so each byte is looked at once, whatever the input. (Atomic groups and
+# possessive repeats would say it shorter, but Python before 3.11.5 matches some of them wrongly.)
+_BEFORE_ROOT: Final = re.compile(rb"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
+_LONG_TAG: Final = re.compile(rb"<[^<]{256,}")
+"""No shorter one holds 64 attributes."""
+_ASSIGNED: Final = re.compile(rb"=\s*[\"']")
 _DECLARED: Final = re.compile(rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _UTF8_NAMES: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be"})
@@ -202,9 +206,11 @@ def _declared_as(text: bytes, names: frozenset[str], written: str) -> bytes:
 
 
 def _refuse_doctype(text: bytes) -> None:
-    found = _DOCTYPE.match(text)
-    if found:
-        raise _doctype_refused(_line(text, found.end()))
+    root = 0
+    while before := _BEFORE_ROOT.match(text, root):
+        root = before.end()
+    if text.startswith(b"<!DOCTYPE", root):
+        raise _doctype_refused(_line(text, root))
 
 
 def _doctype_refused(where: str) -> Malformed:
@@ -224,13 +230,16 @@ def _refuse_floods(text: bytes) -> None:
         raise Malformed(
             f"The document has more than {MAX_ATTRIBUTES} attributes", mend="Send the series in several documents"
         )
-    crowded = _CROWDED.search(text) if equals > FEW_ATTRIBUTES else None
-    if crowded:
+    if equals > FEW_ATTRIBUTES and (tag := next(filter(_is_crowded, _LONG_TAG.finditer(text)), None)):
         raise Malformed(
             "An element has more than 63 attributes",
-            where=_line(text, crowded.start()),
+            where=_line(text, tag.start()),
             mend="Leave out what the schema does not know",
         )
+
+
+def _is_crowded(tag: re.Match[bytes]) -> bool:
+    return next(islice(_ASSIGNED.finditer(tag[0]), 63, None), None) is not None
 
 
 def _line(text: bytes, offset: int) -> str:
