@@ -269,7 +269,15 @@ def _lock(directory: Path) -> int:
 
 
 async def _end_orphan(data: Path) -> None:
-    """Stop a server of this folder whose owner is gone (we hold its lock). Other processes are never touched."""
+    """Stop a server of this folder whose owner is gone (we hold its lock). Other processes are never touched.
+
+    Of one that is gone the process id may be somebody else's by now, for whom PostgreSQL would wait.
+    """
+    await _end_server(data)
+    (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+async def _end_server(data: Path) -> None:
     try:
         pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
