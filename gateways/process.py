@@ -22,6 +22,7 @@ from hub.settings import EMBEDDED, GatewaySettings
 from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
+from hub.web.sockets import allow_many_sockets
 
 RETRY_S: Final = 2.0
 DATABASE: Final = "gateway"
@@ -44,6 +45,7 @@ async def serve(settings: GatewaySettings, build: Build) -> None:
         SettingsError: the database refuses us or holds the store of another component.
         Unavailable: the database does not answer.
     """
+    allow_many_sockets()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
         transport = await connected(settings)

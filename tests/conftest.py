@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hub.web.sockets import allow_many_sockets
 from tests.thoroughness import examples
 
 FIXTURES = ("tests.fixtures_store", "tests.fixtures_system")
@@ -15,6 +16,8 @@ pytest_plugins = [name for name in FIXTURES if find_spec(name)]
 # Machines differ in speed: a slow example is no failure, so there is no deadline.
 settings.register_profile("tps", deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tps")
+
+allow_many_sockets()
 
 ROOT = Path(__file__).resolve().parent.parent
 

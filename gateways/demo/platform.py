@@ -34,6 +34,7 @@ from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
 from hub.values import Role
 from hub.web.health import Health, listening
+from hub.web.sockets import allow_many_sockets
 
 HOST: Final = "127.0.0.1"
 BEAT_S: Final = 1.0
@@ -82,6 +83,7 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
     Raises:
         SettingsError: the folder is in use, or a port is.
     """
+    allow_many_sockets()
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(EmbeddedPostgres(directory / "database", durable=True))
         broker = await stack.enter_async_context(EmbeddedBroker(host=HOST))

@@ -24,6 +24,7 @@ from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
 from hub.web.health import Health, listening
+from hub.web.sockets import allow_many_sockets
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 RETRY_S: Final = 2.0
@@ -69,6 +70,7 @@ async def serve(settings: HubSettings) -> None:
         SettingsError: the database refuses us or is not ours.
         Unavailable: the database is lost.
     """
+    allow_many_sockets()
     process, loop = _Process(), asyncio.get_running_loop()
     for name in STOPPING:
         loop.add_signal_handler(name, process.stop)

@@ -73,6 +73,7 @@ FROM_HUB = (
     "hub.store",
     "hub.values",
     "hub.web.health",
+    "hub.web.sockets",
 )
 """What gateways may use of the hub: its machine and its words."""
 
