@@ -318,9 +318,9 @@ class ReceivedAcknowledgement(Struct, frozen=True, kw_only=True):
 class Outbox(Protocol):
     """Outgoing messages: claim, render once, publish, confirm. Held by dispatch and the MADES endpoint."""
 
-    async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
-        """Lease what is due, urgent first, oldest first, never ahead of an earlier unsent message of the same
-        document (R28).
+    async def claim(self, *, urgent: bool, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+        """Lease what is due of one kind, urgent or bulk, oldest first, never ahead of an earlier unsent message of the
+        same document, whatever its kind (R28).
         """
 
     async def rendered(self, bodies: Mapping[str, bytes]) -> None:

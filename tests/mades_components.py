@@ -56,6 +56,7 @@ class Component:
         self.changed: list[str] = []
         self.alarms: list[str] = []
         self.faults: dict[str, list[Exception]] = {}
+        self.held: dict[str, asyncio.Event] = {}
         self.endpoint: Endpoint | None = None
         self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
@@ -114,6 +115,8 @@ class Component:
         bodies = {}
         for message in messages:
             self._trip(f"render {message.document}")
+            if held := self.held.get(f"render {message.document}"):
+                await held.wait()
             source = message.source
             assert source is not None
             items = await self.store.rows.feed(Scope(source.audience), source.view, after=source.after, limit=1)

@@ -95,14 +95,14 @@ class MemoryOutbox:
         self._queue: dict[str, Outgoing] = {}
         self._gathered: dict[tuple[str, Identifier], int] = {}
 
-    async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
-        """Lease what is due: urgent first, oldest first, never ahead of an unsent one of the same document (R28)."""
+    async def claim(self, *, urgent: bool, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+        """Lease what is due of one kind, oldest first, never ahead of an unsent one of the same document (R28)."""
         first: dict[tuple[str, str], Outgoing] = {}
         unsent = [outgoing for outgoing in self._queue.values() if outgoing.due is not None]
         for outgoing in unsent:
             first.setdefault(outgoing.document, outgoing)
         free = [o for o in unsent if o.claimable(now) and (not o.message.document or first[o.document] is o)]
-        chosen = sorted(free, key=lambda outgoing: not outgoing.message.urgent)[:limit]
+        chosen = [outgoing for outgoing in free if outgoing.message.urgent == urgent][:limit]
         for outgoing in chosen:
             outgoing.lease_until = now + timedelta(seconds=lease_s)
             outgoing.change(attempts=outgoing.message.attempts + 1)

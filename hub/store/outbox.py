@@ -36,10 +36,10 @@ class PostgresOutbox:
         # Two calls that lock many messages in different orders would stop each other; they take turns.
         self._turn = asyncio.Lock()
 
-    async def claim(self, *, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
-        """Lease what is due: urgent first, oldest first, never ahead of an unsent one of the same document (R28)."""
+    async def claim(self, *, urgent: bool, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+        """Lease what is due of one kind, oldest first, never ahead of an unsent one of the same document (R28)."""
         async with self._turn:
-            records = await self._database.fetch("claim", now, now + timedelta(seconds=lease_s), limit)
+            records = await self._database.fetch("claim", now, now + timedelta(seconds=lease_s), limit, urgent)
         return [_message(record) for record in records]
 
     async def rendered(self, bodies: Mapping[str, bytes]) -> None:

@@ -44,22 +44,22 @@ select feed_head($1, $2)
 select * from current_items($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: claim
--- now, lease until, limit: urgent first, oldest first, never ahead of an unsent message of the same document (R28)
+-- now, lease until, limit, urgent or bulk: oldest first, never ahead of an unsent message of the same document (R28)
 with chosen as (
     select message_id from out_message as mine
-    where due <= $1 and (lease_until is null or lease_until <= $1)
+    where urgent = $4 and due <= $1 and (lease_until is null or lease_until <= $1)
       and (document = '' or not exists (
           select from out_message as earlier
           where earlier.due is not null and earlier.receiver = mine.receiver and earlier.document = mine.document
             and earlier.queued < mine.queued))
-    order by urgent desc, queued limit $3
+    order by queued limit $3
     for update skip locked
 ), leased as (
     update out_message as message set lease_until = $2, attempts = attempts + 1
     from chosen where message.message_id = chosen.message_id
     returning message.*
 )
-select * from leased order by urgent desc, queued
+select * from leased order by queued
 
 -- name: rendered
 -- message ids, bodies: the first bytes stay

@@ -110,7 +110,7 @@ CONFLICTS: dict[str, Callable[[], Batch]] = {
 async def test_a_conflict_writes_nothing(store: Store, conflicting: Callable[[], Batch]) -> None:
     taken = IdempotencyKey(scope="client", key="k1", fingerprint="f", documents=("d1",))
     await store.commit.commit(batch(0, event("s"), rows=((1, row("old")),), inbox=(entry("m1"),), keys=(taken,)))
-    await store.outbox.claim(limit=10, now=NOW, lease_s=3600)
+    await store.outbox.claim(urgent=True, limit=10, now=NOW, lease_s=3600)
 
     with pytest.raises(Conflict):
         await store.commit.commit(conflicting())
@@ -120,7 +120,8 @@ async def test_a_conflict_writes_nothing(store: Store, conflicting: Callable[[],
     assert await store.commit.known([("A01:SENDER", "m2")]) == frozenset()
     assert await store.payload(sha256(b"<document/>").hexdigest()) is None
     assert await store.idempotency.find("client", "k2") is None
-    assert await store.outbox.claim(limit=10, now=NOW, lease_s=60) == []
+    for urgent in (True, False):
+        assert await store.outbox.claim(urgent=urgent, limit=10, now=NOW, lease_s=60) == []
     assert await store.commit.commit(batch(1, event("s", 2), **FULL)) == 2
 
 
@@ -140,7 +141,7 @@ async def test_a_batch_of_sixty_four_messages_is_one_transaction(store: Store) -
     assert await store.commit.known(keys) == frozenset(keys[:64])
     items = await store.rows.feed(Scope(ALPHA), "assets")
     assert [(item.sequence, item.key, item.position) for item in items] == [(n + 1, f"k{n}", n + 1) for n in numbers]
-    assert len(await store.outbox.claim(limit=1000, now=NOW, lease_s=60)) == 2 * 64
+    assert len(await store.outbox.claim(urgent=True, limit=1000, now=NOW, lease_s=60)) == 2 * 64
 
 
 async def test_a_batch_may_take_messages_in_without_events(store: Store) -> None:

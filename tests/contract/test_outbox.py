@@ -87,7 +87,9 @@ async def keep(store: Store, *rows: Row, inbox: Sequence[InboxEntry] = (), at: d
 async def claim(
     store: Store, *, now: datetime = NOW, limit: int = 100, lease_s: float = 30
 ) -> Sequence[OutgoingMessage]:
-    return await store.outbox.claim(limit=limit, now=now, lease_s=lease_s)
+    """As both loops of an endpoint together, the urgent one first."""
+    urgent = await store.outbox.claim(urgent=True, limit=limit, now=now, lease_s=lease_s)
+    return [*urgent, *await store.outbox.claim(urgent=False, limit=limit - len(urgent), now=now, lease_s=lease_s)]
 
 
 async def publish(store: Store, *, now: datetime = NOW) -> Sequence[OutgoingMessage]:
@@ -146,13 +148,16 @@ async def test_a_row_that_leaves_is_a_message_made_of_its_slice_of_the_feed(stor
     assert len(message.message_id) == 32
 
 
-async def test_r28_urgent_messages_go_first_then_the_oldest(store: Store) -> None:
-    await keep(store, leaving("bulk 1"), leaving("bulk 2"))
-    await keep(store, leaving("urgent 1", urgent=True), leaving("urgent 2", urgent=True))
+@pytest.mark.parametrize("urgent", [True, False])
+async def test_r28_a_claim_takes_its_own_kind_only_the_oldest_first(store: Store, urgent: bool) -> None:
+    await keep(store, leaving("bulk 1"), leaving("urgent 1", urgent=True))
+    await keep(store, leaving("bulk 2"), leaving("urgent 2", urgent=True), inbox=[taken_in("m1")])
 
-    claimed = [message.document for message in await claim(store)]
+    claimed = await store.outbox.claim(urgent=urgent, limit=9, now=NOW, lease_s=30)
 
-    assert claimed == ["urgent 1", "urgent 2", "bulk 1", "bulk 2"]
+    assert [message.document for message in claimed] == (
+        ["urgent 1", "urgent 2", "", ""] if urgent else ["bulk 1", "bulk 2"]
+    )
 
 
 async def test_a_claim_takes_at_most_its_limit(store: Store) -> None:

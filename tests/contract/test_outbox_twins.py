@@ -83,7 +83,7 @@ class World:
         return await self.store.commit.commit(Batch(after=0, at=now, inbox=(entry,)))
 
     async def claim(self, step: Step, now: datetime) -> object:
-        found = await self.outbox.claim(limit=step.which + 1, now=now, lease_s=30)
+        found = await self.outbox.claim(urgent=step.other % 2 > 0, limit=step.which + 1, now=now, lease_s=30)
         self.claimed += found
         await self.outbox.rendered({message.message_id: message.document.encode() for message in found})
         return seen(found)
@@ -134,8 +134,11 @@ class World:
         documents = [*DOCUMENTS, *(beat_mrid("v", audience, upto) for audience in AUDIENCES for upto in range(1, 31))]
         statuses = [status for document in documents for status in await self.store.outbox.status(document)]
         overdue = await self.store.outbox.overdue(business_type="TPS-UNFORESEEN", since=now)
-        due = await self.store.outbox.claim(limit=1000, now=now + timedelta(days=2), lease_s=1)
-        return [msgspec.structs.replace(status, message_id="") for status in statuses], seen(overdue), seen(due)
+        later = now + timedelta(days=2)
+        due = [
+            seen(await self.outbox.claim(urgent=urgent, limit=1000, now=later, lease_s=1)) for urgent in (True, False)
+        ]
+        return [msgspec.structs.replace(status, message_id="") for status in statuses], seen(overdue), due
 
 
 def seen(messages: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:

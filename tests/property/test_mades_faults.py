@@ -158,7 +158,7 @@ async def test_r31_a_late_delivery_acknowledgement_does_not_undo_the_reopening()
     north = Component(NORTH, clock)
     await north.submit(HUB, "points", BusinessType.POINTS)
     outbox = north.store.outbox
-    (message,) = await outbox.claim(limit=1, now=clock.now(), lease_s=60)
+    (message,) = await outbox.claim(urgent=False, limit=1, now=clock.now(), lease_s=60)
     await outbox.transported([message.message_id], now=clock.now())
     await outbox.reopen()
 
@@ -167,5 +167,5 @@ async def test_r31_a_late_delivery_acknowledgement_does_not_undo_the_reopening()
     )
     await outbox.acknowledge([delivered], now=clock.now())
 
-    due = await outbox.claim(limit=1, now=clock.now(), lease_s=60)
+    due = await outbox.claim(urgent=False, limit=1, now=clock.now(), lease_s=60)
     assert [each.message_id for each in due] == [message.message_id]

@@ -51,7 +51,11 @@ class Bench:
         await self.store.commit.commit(batch)
 
     async def leaving(self) -> list[OutgoingMessage]:
-        return list(await self.store.outbox.claim(limit=100, now=self.clock.now(), lease_s=1))
+        claims = [
+            await self.store.outbox.claim(urgent=urgent, limit=100, now=self.clock.now(), lease_s=1)
+            for urgent in (True, False)
+        ]
+        return [message for messages in claims for message in messages]
 
     async def beat(self) -> dict[Identifier, Document]:
         """What one beat sends to each audience."""

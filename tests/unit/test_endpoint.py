@@ -135,6 +135,20 @@ async def test_r28_messages_of_one_document_take_effect_in_the_order_they_were_m
     assert len(world.hub.effects) == 10
 
 
+async def test_r28_a_bulk_message_whose_rendering_hangs_delays_no_urgent_one(world: World) -> None:
+    list_is_made = world.north.held["render points"] = asyncio.Event()
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.run(2)
+    await world.north.submit(HUB, "stop", BusinessType.UNFORESEEN)
+
+    await world.run(2)
+    assert world.hub.effects == ["stop"]
+
+    list_is_made.set()
+    await world.run(2)
+    assert world.hub.effects == ["stop", "points"]
+
+
 async def test_while_the_store_is_away_messages_wait_and_nothing_fails(world: World) -> None:
     world.hub.faults["receive points"] = [Unavailable("store is away")] * 8
     await world.north.submit(HUB, "points", BusinessType.POINTS)
@@ -199,7 +213,7 @@ async def test_r2_a_message_in_the_name_of_another_is_buried_and_nobody_is_told(
 
     assert world.hub.effects == []
     assert len(world.network.dead) == 1
-    assert await world.hub.store.outbox.claim(limit=9, now=world.clock.now(), lease_s=1) == []
+    assert await world.hub.store.outbox.claim(urgent=True, limit=9, now=world.clock.now(), lease_s=1) == []
 
 
 async def test_a_message_for_somebody_else_is_buried(world: World) -> None:
@@ -239,7 +253,7 @@ async def test_an_acknowledgement_of_nothing_is_buried(world: World) -> None:
 async def test_nobody_but_its_receiver_can_acknowledge_a_message(world: World) -> None:
     await world.hub.stop()
     await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)
-    (message,) = await world.hub.store.outbox.claim(limit=1, now=world.clock.now(), lease_s=1)
+    (message,) = await world.hub.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=1)
     forged = world.message(sender=ALPHA, internal_type=InternalType.RECEIVE, related=message.message_id, content=b"")
     world.start(world.hub)
     await world.north.stop()
@@ -270,7 +284,7 @@ async def test_a_road_that_crashes_on_one_message_lets_the_others_leave(world: W
 
 async def test_changed_content_fails_at_its_authenticated_sender(world: World) -> None:
     await world.north.submit(HUB, "points", BusinessType.POINTS)
-    (message,) = await world.north.store.outbox.claim(limit=1, now=world.clock.now(), lease_s=60)
+    (message,) = await world.north.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=60)
     whole = world.message(message_id=message.message_id, content=b"points")
 
     await world.deliver_raw(whole, body=encode(whole)[:-1] + b"X")
@@ -360,6 +374,22 @@ async def test_r31_after_a_volatile_broker_restarts_everything_not_received_is_p
 
         assert world.hub.effects == ["points"]
         assert await world.north.state("points") is MessageState.RECEIVED
+
+
+async def test_r31_urgent_and_bulk_messages_are_published_again_once_each() -> None:
+    async with running("north", volatile=True) as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.north.submit(HUB, "stop", BusinessType.UNFORESEEN)
+        await world.run(2)
+        world.network.restart()
+        await world.run(2)
+
+        world.start(world.hub)
+        await world.run(2)
+
+        assert sorted(world.hub.effects) == ["points", "stop"]
+        assert world.hub.endpoint is not None
+        assert world.hub.endpoint.status().duplicates == 0
 
 
 async def test_r27_an_unforeseen_limit_that_is_not_delivered_within_a_minute_alarms_the_operator() -> None:

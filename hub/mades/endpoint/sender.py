@@ -1,7 +1,8 @@
 """The sending half: claim what is due, render it once, publish it, and note what became of it (R28, R29, R31).
 
 The outbox decides what is due and in which order; the same message always gives the same bytes, so that sending again
-after an unknown outcome is harmless. Messages of one document leave one after the other, others side by side.
+after an unknown outcome is harmless. Messages of one document leave one after the other, others side by side. Urgent
+and bulk messages have a loop each, so that no large list is in the way of a limit.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ _BA_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9-]*")
 
 
 class Sender:
-    """The loop from outbox to broker of one component."""
+    """The two loops from outbox to broker of one component: urgent and bulk."""
 
     def __init__(
         self,
@@ -46,14 +47,15 @@ class Sender:
     ) -> None:
         self._code, self._transport, self._outbox = code, transport, outbox
         self._clock, self._render, self._log = clock, render, log
-        self._bell = asyncio.Event()
-        self._reopen = transport.volatile
+        self._bells = {True: asyncio.Event(), False: asyncio.Event()}
+        self._reopen, self._reopening = transport.volatile, asyncio.Lock()
         self.sent = 0
         self.trouble: str | None = None
 
     def wake(self) -> None:
         """Something may be due."""
-        self._bell.set()
+        for bell in self._bells.values():
+            bell.set()
 
     def connected(self) -> None:
         """The connection was made anew: a volatile broker may have lost what it confirmed (R31)."""
@@ -62,14 +64,21 @@ class Sender:
 
     async def run(self) -> None:
         """Send for ever."""
-        while True:
-            self._bell.clear()
-            if not await until_available(self._clock, self._log, self.send_due, "outbox"):
-                await rest(self._clock, self._bell, POLL_S)
+        async with asyncio.TaskGroup() as tasks:
+            for urgent in self._bells:
+                tasks.create_task(self._run(urgent), name=f"{self._code}.sender.{'urgent' if urgent else 'bulk'}")
 
-    async def send_due(self) -> int:
-        """Send one batch of what is due; returns how many were tried."""
-        if self._reopen:
+    async def _run(self, urgent: bool) -> None:
+        while True:
+            self._bells[urgent].clear()
+            if not await until_available(self._clock, self._log, lambda: self._send_due(urgent), "outbox"):
+                await rest(self._clock, self._bells[urgent], POLL_S)
+
+    async def _reopen_lost(self) -> None:
+        """Once for both loops, and before either claims again."""
+        async with self._reopening:
+            if not self._reopen:
+                return
             # Lowered first: a connection made while the store works raises it again.
             self._reopen = False
             try:
@@ -77,7 +86,11 @@ class Sender:
             except Unavailable:
                 self._reopen = True
                 raise
-        due = await self._outbox.claim(limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
+
+    async def _send_due(self, urgent: bool) -> int:
+        """Send one batch of what is due; returns how many were tried."""
+        await self._reopen_lost()
+        due = await self._outbox.claim(urgent=urgent, limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
         ready = await self._with_bodies(due)
         window = asyncio.Semaphore(WINDOW)
         async with asyncio.TaskGroup() as tasks:
