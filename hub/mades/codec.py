@@ -2,8 +2,7 @@
 
 One opaque body, so that it survives any broker or file unchanged. The manifest names everything the endpoints need; the
 payload is the document, deflated when that pays. Digests are taken of the plain content, so that evidence stays
-checkable from an archive. Signing and encryption belong between `open_envelope` and `unpack`, and at the end of
-`encode`.
+checkable from an archive. The frame and the measures are shared with sealed messages (`hub/mades/seal.py`).
 
 Modelled on IEC 62325-503; the schema of the manifest is ours (docs/mades.md). All input is hostile until read: no
 entities, no DTD, no network, bounded sizes before anything is allocated.
@@ -16,16 +15,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lxml import etree
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hub.mades.errors import MadesError
+from hub.mades.manifest import MADES_VERSION, MAX_MANIFEST_BYTES, NAMESPACE
 from hub.mades.message import InternalType, Message
 from hub.mades.paths import CODE
 
-NAMESPACE: Final = "urn:drem:tps:mades:manifest:1"
 PREAMBLE: Final = b"MADES\x01\x00\x00"
-MADES_VERSION: Final = 2
-MAX_MANIFEST_BYTES: Final = 64 * 1024
 _HEAD_BYTES: Final = len(PREAMBLE) + 4
 _PLAIN, _DEFLATE = "none", "deflate"
 _PAYS: Final = 0.95
@@ -40,6 +37,15 @@ class Limits(Struct, frozen=True):
     """How much one message may hold, in bytes of plain content."""
 
     max_content_bytes: int = 16 * 1024 * 1024
+
+    def check(self, content_bytes: int, *, message: Message | None = None) -> None:
+        """Refuse more.
+
+        Raises:
+            MadesError: E-TOO-LARGE.
+        """
+        if content_bytes > self.max_content_bytes:
+            raise MadesError("E-TOO-LARGE", _over("content", content_bytes, self.max_content_bytes), message=message)
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -60,18 +66,53 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def framed(manifest: bytes, payload: bytes) -> bytes:
+    """One body of both."""
+    return PREAMBLE + len(manifest).to_bytes(4, "big") + manifest + payload
+
+
+def parted(body: bytes) -> tuple[bytes, bytes]:
+    """Manifest and payload of a body.
+
+    Raises:
+        MadesError: E-FORMAT, or E-TOO-LARGE for the manifest.
+    """
+    if body[: len(PREAMBLE)] != PREAMBLE or len(body) < _HEAD_BYTES:
+        raise MadesError("E-FORMAT", f"The first {len(PREAMBLE)} bytes are not the preamble of a MADES message.")
+    length = int.from_bytes(body[len(PREAMBLE) : _HEAD_BYTES], "big")
+    if length > MAX_MANIFEST_BYTES:
+        raise MadesError("E-TOO-LARGE", _over("manifest", length, MAX_MANIFEST_BYTES))
+    if len(body) < _HEAD_BYTES + length:
+        raise MadesError("E-FORMAT", f"The manifest has {len(body) - _HEAD_BYTES} of {length} bytes.")
+    return body[_HEAD_BYTES : _HEAD_BYTES + length], body[_HEAD_BYTES + length :]
+
+
+def deflated(content: bytes) -> bytes | None:
+    """The content deflated, or None where that saves less than 5 %."""
+    smaller = zlib.compress(content, 6)
+    return smaller if len(smaller) < len(content) * _PAYS else None
+
+
+def inflated(payload: bytes, bound: int) -> bytes | None:
+    """The content, or None: no deflate stream, more than `bound` bytes, or something behind its end."""
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(payload, bound + 1)
+    except zlib.error:
+        return None
+    return content if len(content) <= bound and inflater.eof and not inflater.unused_data else None
+
+
 def encode(message: Message, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes of a message; equal messages give equal bytes, so that every retry sends the same.
 
     Raises:
         MadesError: E-VALIDATION for a field outside its pattern, E-TOO-LARGE for the content.
     """
-    if len(message.content) > limits.max_content_bytes:
-        raise MadesError("E-TOO-LARGE", _over("content", len(message.content), limits.max_content_bytes))
-    deflated = zlib.compress(message.content, 6)
-    pays = len(deflated) < len(message.content) * _PAYS
-    manifest = _manifest(message, compression=_DEFLATE if pays else _PLAIN)
-    return PREAMBLE + len(manifest).to_bytes(4, "big") + manifest + (deflated if pays else message.content)
+    limits.check(len(message.content))
+    smaller = deflated(message.content)
+    manifest = _manifest(message, compression=_PLAIN if smaller is None else _DEFLATE)
+    return framed(manifest, message.content if smaller is None else smaller)
 
 
 def decode(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Message:
@@ -85,14 +126,7 @@ def open_envelope(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Envelope:
     Raises:
         MadesError: E-FORMAT, E-VERSION, or E-TOO-LARGE.
     """
-    if body[: len(PREAMBLE)] != PREAMBLE or len(body) < _HEAD_BYTES:
-        raise MadesError("E-FORMAT", f"The first {len(PREAMBLE)} bytes are not the preamble of a MADES message.")
-    length = int.from_bytes(body[len(PREAMBLE) : _HEAD_BYTES], "big")
-    if length > MAX_MANIFEST_BYTES:
-        raise MadesError("E-TOO-LARGE", _over("manifest", length, MAX_MANIFEST_BYTES))
-    if len(body) < _HEAD_BYTES + length:
-        raise MadesError("E-FORMAT", f"The manifest has {len(body) - _HEAD_BYTES} of {length} bytes.")
-    manifest, payload = body[_HEAD_BYTES : _HEAD_BYTES + length], body[_HEAD_BYTES + length :]
+    manifest, payload = parted(body)
     return _Reader(manifest).envelope(payload, limits)
 
 
@@ -109,7 +143,7 @@ def unpack(envelope: Envelope, *, limits: Limits = DEFAULT_LIMITS) -> Message:
         raise MadesError("E-DECOMPRESS", found, message=message)
     if digest_of(content) != envelope.digest:
         raise MadesError("E-DIGEST", "The content does not have the digest that the manifest states.", message=message)
-    return Message(**{field: getattr(message, field) for field in message.__struct_fields__} | {"content": content})
+    return structs.replace(message, content=content)
 
 
 def _over(what: str, found: int, limit: int) -> str:
@@ -117,16 +151,10 @@ def _over(what: str, found: int, limit: int) -> str:
 
 
 def _inflate(envelope: Envelope, limits: Limits) -> bytes:
-    inflater = zlib.decompressobj()
-    bound = min(envelope.plain_bytes, limits.max_content_bytes)
-    try:
-        content = inflater.decompress(envelope.payload, bound + 1)
-    except zlib.error as error:
-        raise MadesError("E-DECOMPRESS", "The payload is not a deflate stream.", message=envelope.message) from error
-    if len(content) > bound or not inflater.eof or inflater.unused_data:
-        raise MadesError(
-            "E-DECOMPRESS", f"The payload does not inflate to {envelope.plain_bytes} bytes.", message=envelope.message
-        )
+    content = inflated(envelope.payload, min(envelope.plain_bytes, limits.max_content_bytes))
+    if content is None:
+        found = f"The payload does not inflate to {envelope.plain_bytes} bytes."
+        raise MadesError("E-DECOMPRESS", found, message=envelope.message)
     return content
 
 
@@ -197,9 +225,7 @@ class _Reader:
             reason=self._find("acknowledgement/reasonCode", _REASON),
         )
         plain_bytes = int(self._text("content/plainLength", re.compile(r"[0-9]{1,10}")))
-        if max(plain_bytes, len(payload)) > limits.max_content_bytes:
-            found = _over("content", max(plain_bytes, len(payload)), limits.max_content_bytes)
-            raise MadesError("E-TOO-LARGE", found, message=message)
+        limits.check(max(plain_bytes, len(payload)), message=message)
         return Envelope(
             message=message,
             digest=self._text("content/plainDigest", _DIGEST),

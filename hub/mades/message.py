@@ -39,8 +39,9 @@ URGENT: Final = frozenset({BusinessType.FORESEEN, BusinessType.UNFORESEEN, Busin
 class Message(Struct, frozen=True, kw_only=True):
     """One message between two endpoints. `generated` and `expires` are UTC with milliseconds.
 
-    `content` is the document of a STANDARD_MESSAGE, empty otherwise; acknowledgements carry `related` (the message id)
-    and `related_digest` (hexadecimal SHA-256 of the content they acknowledge).
+    `content` is the document of a STANDARD_MESSAGE, empty otherwise. Acknowledgements carry what they acknowledge:
+    `related` (the message id), `related_manifest_digest` (hexadecimal SHA-256 of its manifest as it came) and, where it
+    had content, `related_digest` (the same of the content).
     """
 
     message_id: str
@@ -52,6 +53,7 @@ class Message(Struct, frozen=True, kw_only=True):
     generated: Instant
     expires: Instant
     related: str | None = None
+    related_manifest_digest: str | None = None
     related_digest: str | None = None
     event_time: Instant | None = None
     reason: str | None = None

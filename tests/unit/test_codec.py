@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from hub.mades.codec import (
-    MAX_MANIFEST_BYTES,
-    NAMESPACE,
     PREAMBLE,
     Limits,
     decode,
@@ -22,6 +20,7 @@ from hub.mades.codec import (
     open_envelope,
 )
 from hub.mades.errors import CATALOGUE, MadesError
+from hub.mades.manifest import MAX_MANIFEST_BYTES, NAMESPACE
 from hub.mades.message import BusinessType, InternalType, Message
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, 123_000, tzinfo=UTC)
