@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
@@ -93,7 +94,7 @@ class Desk:
         self._lanes = Lanes()
         self._turn = asyncio.Lock()
         self._versions: dict[str, int] = {}
-        self._taken_in: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._taken_in: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._last_at: datetime | None = None
         self.position = 0
         self.commits = 0
@@ -196,20 +197,21 @@ class Desk:
 
     def _still_wanted(self, batch: Sequence[Request]) -> list[Request]:
         """Those whose caller still waits; a repeat of a message shares the fate of the first."""
-        firsts: dict[tuple[str, str], Request] = {}
+        firsts: dict[tuple[str, str], tuple[Request, InboxEntry]] = {}
         wanted = []
         for request in batch:
             message = request.message
             if request.waiter.done():
                 continue
             if message and message in self._taken_in:
-                request.resolve(Outcome((), self.position))
+                request.repeat(self._taken_in[message], Outcome((), self.position))
             elif message and message in firsts:
-                firsts[message].waiter.add_done_callback(request.follow)
+                first, entry = firsts[message]
+                first.waiter.add_done_callback(partial(request.follow, entry.digest))
             else:
                 wanted.append(request)
-                if message:
-                    firsts[message] = request
+                if request.inbox and message:
+                    firsts[message] = request, request.inbox
         return wanted
 
     def _decide(self, requests: Sequence[Request], at: datetime) -> _Decided | None:
@@ -282,7 +284,7 @@ class Desk:
         messages = [request.message for request in requests if request.message]
         known = await self._patiently(self._commit.known, messages)
         if known:
-            self._taken_in.update((message, None) for message in known)
+            self._taken_in.update(known)
         elif len(requests) > 1:
             for request in requests:
                 await self._settle([request])
@@ -314,8 +316,9 @@ class Desk:
     async def _landed(self, batch: Batch) -> bool:
         """Whether a batch of unknown outcome is stored. A transaction is all or nothing, so one part of it tells."""
         if batch.inbox:
-            message = (batch.inbox[0].sender, batch.inbox[0].message_id)
-            return message in await self._commit.known([message])
+            entry = batch.inbox[0]
+            message = (entry.sender, entry.message_id)
+            return (await self._commit.known([message])).get(message) == entry.digest
         until = batch.after + len(batch.events)
         stored = [event async for event in self._events.read(after=batch.after, until=until)]
         return bool(stored) and [(event.stream, event.version, event.state) for event in stored] == [
@@ -331,8 +334,8 @@ class Desk:
 
     def _resolve(self, decided: _Decided) -> None:
         for request, outcome in decided.outcomes:
-            if request.message:
-                self._taken_in[request.message] = None
+            if request.inbox and request.message:
+                self._taken_in[request.message] = request.inbox.digest
             request.resolve(outcome)
         while len(self._taken_in) > REMEMBERED_MESSAGES:
             self._taken_in.popitem(last=False)

@@ -16,6 +16,13 @@ class Forbidden(Exception):
     """
 
 
+class Mismatch(Exception):
+    """The id of a message taken in before, with another content: somebody plays a trick, or lost its count of ids.
+
+    The message goes to the dead letters; the first one stands.
+    """
+
+
 class Conflict(Exception):
     """Somebody else committed first; nobody's fault. Catch up and decide again."""
 

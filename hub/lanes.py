@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from hub.errors import Unavailable
+from hub.errors import Mismatch, Unavailable
 from hub.ports import IdempotencyKey, InboxEntry
 
 LANE_MAX: Final = 1024
@@ -51,14 +51,21 @@ class Request:
         if not self.waiter.done():
             self.waiter.set_exception(error)
 
-    def follow(self, first: "asyncio.Future[Outcome]") -> None:
-        """Share the fate of the first delivery of the same message."""
+    def repeat(self, digest: str, outcome: Outcome) -> None:
+        """Its message was taken in before, with this digest: no repeat has an effect, another content is none."""
+        if self.inbox and self.inbox.digest != digest:
+            self.fail(Mismatch(f"Message {self.inbox.message_id} was taken in with another content."))
+        else:
+            self.resolve(outcome)
+
+    def follow(self, digest: str, first: "asyncio.Future[Outcome]") -> None:
+        """Share the fate of the first delivery of the same message, which has this digest."""
         if first.cancelled():
             self.fail(Unavailable("The first delivery of this message was given up. Send it again."))
         elif error := first.exception():
             self.fail(Unavailable(f"The first delivery of this message failed: {type(error).__name__}. Send it again."))
         else:
-            self.resolve(Outcome((), first.result().position))
+            self.repeat(digest, Outcome((), first.result().position))
 
 
 class Lanes:

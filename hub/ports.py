@@ -177,8 +177,8 @@ class Commit(Protocol):
             Unavailable: the store did not answer; the outcome may be unknown, so read the head before trying again.
         """
 
-    async def known(self, keys: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """Which of these (sender, message_id) have been taken in before."""
+    async def known(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Of these (sender, message_id), those taken in before with the digest of what they held then (InboxEntry)."""
 
     async def replay_acknowledgements(self, sender: str, message_id: str, *, now: datetime) -> None:
         """Queue the stored acknowledgements of a repeated message once more."""

@@ -41,7 +41,10 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "E-VERSION": Entry("the MADES version differs by more than one", Effect.FAILED_OR_DEAD),
         "E-DECOMPRESS": Entry("the payload does not inflate to the announced length", Effect.FAILED_OR_DEAD),
         "E-DIGEST": Entry("the content is not the one its digest was taken of", Effect.FAILED_OR_DEAD),
-        "E-MISMATCH": Entry("broker and manifest disagree about the sender or the receiver", Effect.DEAD),
+        "E-MISMATCH": Entry(
+            "broker and manifest disagree about the sender or the receiver, or the id came before with another content",
+            Effect.DEAD,
+        ),
         "E-NO-PATH": Entry("no path carries this business type from this sender to this receiver", Effect.FAILED),
         "E-UNKNOWN-RECEIVER": Entry("no component has this code", Effect.REFUSED),
         "E-SENDER-NOT-ALLOWED": Entry("the receiver's path for this type is not for this sender", Effect.FAILED),

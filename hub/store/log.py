@@ -4,7 +4,7 @@ Positions are given by the writer under a lock, so that they have no gaps and th
 reader that tails the log by position misses nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -75,10 +75,10 @@ class PostgresCommit:
         self._tip = (head, events[-1].chain) if events else None
         return int(head)
 
-    async def known(self, keys: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """Which of these (sender, message_id) have been taken in before. Raises Unavailable."""
+    async def known(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Of these (sender, message_id), those taken in before with the digest of each. Raises Unavailable."""
         records = await self._database.fetch("known", [sender for sender, _ in keys], [message for _, message in keys])
-        return frozenset((record["sender"], record["message_id"]) for record in records)
+        return {(record["sender"], record["message_id"]): record["digest"] for record in records}
 
     async def replay_acknowledgements(self, sender: str, message_id: str, *, now: datetime) -> None:
         """Queue the stored acknowledgements of a repeated message once more. Raises Unavailable."""

@@ -143,9 +143,9 @@ class MemoryCommit:
         self.keys.update(zip(keys, batch.keys, strict=True))
         return len(self._log.events)
 
-    async def known(self, keys: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """Which of these (sender, message_id) have been taken in before."""
-        return frozenset(key for key in keys if key in self.inbox)
+    async def known(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Of these (sender, message_id), those taken in before with the digest of what they held then."""
+        return {key: self.inbox[key].digest for key in keys if key in self.inbox}
 
     async def replay_acknowledgements(self, sender: str, message_id: str, *, now: datetime) -> None:
         """Queue the stored acknowledgements of a repeated message once more."""

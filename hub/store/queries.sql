@@ -22,7 +22,7 @@ select content from payload where digest = $1
 
 -- name: known
 -- senders, message ids
-select sender, message_id from in_message
+select sender, message_id, digest from in_message
 where (sender, message_id) in (select * from unnest($1::text[], $2::text[]))
 
 -- name: replay

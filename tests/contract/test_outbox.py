@@ -467,7 +467,7 @@ async def test_a_refused_message_gets_one_failure_acknowledgement_however_often_
 
     await refuse(later(60))
     assert [message.message_id for message in await claim(store, now=later(60))] == [failure.message_id]
-    assert await store.commit.known([(ALPHA, "m1")]) == frozenset()
+    assert await store.commit.known([(ALPHA, "m1")]) == {}
 
 
 # A volatile broker (R31), expiry, overdue messages (R27)

@@ -1,18 +1,19 @@
 """The desk: batches, conflicts, outages, repeats, faults (R28, R29, R30)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from documents.values import Identifier
 from hub.clock import ORIGIN, ManualClock
 from hub.desk import Desk, Outcome
-from hub.errors import LogCorrupt, Unavailable
+from hub.errors import LogCorrupt, Mismatch, Unavailable
 from hub.ports import Batch, IdempotencyKey, InboxEntry, NewEvent, Recorded, Row
 from hub.store.memory import MemoryStore
 
@@ -95,7 +96,7 @@ class Gate:
             raise self.after.pop()
         return head
 
-    async def known(self, keys: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    async def known(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         return await self._commit.known(keys)
 
     async def replay_acknowledgements(self, sender: str, message_id: str, *, now: datetime) -> None:
@@ -328,6 +329,33 @@ async def test_a_message_known_from_before_a_restart_takes_no_second_effect(benc
         repeated = await again.desk.submit("one", cause="d", inbox=entry("m1"))
 
     assert repeated.events == ()
+    assert await bench.log() == ["0 one"]
+
+
+async def test_the_id_of_a_message_with_another_content_is_no_repeat_of_it(bench: Bench) -> None:
+    async with bench.running():
+        one, two = await asyncio.gather(
+            bench.desk.submit("one", cause="d", inbox=entry("m1")),
+            bench.desk.submit("two", cause="d", inbox=replace(entry("m1"), digest="cd" * 32)),
+            return_exceptions=True,
+        )
+        with pytest.raises(Mismatch):
+            await bench.desk.submit("two", cause="d", inbox=replace(entry("m1"), digest="cd" * 32))
+
+    assert one == Outcome((Said("one", 0),), 1)
+    assert isinstance(two, Mismatch)
+    assert await bench.log() == ["0 one"]
+
+
+async def test_another_content_is_no_repeat_of_what_was_taken_in_before_a_restart(bench: Bench) -> None:
+    async with bench.running():
+        await bench.desk.submit("one", cause="d", inbox=entry("m1"))
+    again = Bench(bench.store)
+    await again.desk.start()
+    async with again.running():
+        with pytest.raises(Mismatch):
+            await again.desk.submit("two", cause="d", inbox=replace(entry("m1"), digest="cd" * 32))
+
     assert await bench.log() == ["0 one"]
 
 

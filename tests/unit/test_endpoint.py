@@ -13,7 +13,7 @@ from hub.mades.codec import encode
 from hub.mades.endpoint import PingFailed
 from hub.mades.memory import Faults, MemoryNetwork, MemoryTransport
 from hub.mades.message import BusinessType, InternalType, Message
-from hub.ports import MessageState, Publication
+from hub.ports import MessageState, Publication, Queue
 from tests.mades_components import ALPHA, BRAVO, HUB, NORTH, PARTIES, Component, pass_time
 
 
@@ -121,6 +121,23 @@ async def test_a_repeated_message_has_one_effect_and_is_acknowledged_again(world
     assert world.hub.effects == ["document"]
     assert world.hub.endpoint is not None
     assert world.hub.endpoint.status().duplicates == 2
+
+
+async def test_the_id_of_a_message_taken_in_with_another_content_is_buried_and_acknowledged_to_nobody(
+    world: World,
+) -> None:
+    await world.north.stop()
+    await world.deliver_raw(world.message())
+    await world.run(2)
+    acknowledgements = len(world.network.mailbox(NORTH, Queue.URGENT).waiting)
+
+    await world.deliver_raw(world.message(content=b"another document"))
+    await world.run(2)
+
+    assert world.hub.effects == ["document"]
+    assert len(world.network.dead) == 1
+    assert len(world.network.mailbox(NORTH, Queue.URGENT).waiting) == acknowledgements == 2
+    assert await world.hub.store.outbox.claim(urgent=True, limit=9, now=world.clock.now(), lease_s=1) == []
 
 
 async def test_r28_messages_of_one_document_take_effect_in_the_order_they_were_made(world: World) -> None:

@@ -1,11 +1,11 @@
 """The receiving half: check a delivery, commit it through the business side, and only then let the broker forget it.
 
 Order of the checks (cheap and identity first): preamble and manifest, the receiver is this component, the broker's
-sender is the manifest's, content and digest, taken in before (then the stored acknowledgements are sent again), the
-path allows it, time. A fault of the message is told to a sender that the broker vouches for, else the message goes to
-the dead letters. A fault of our surroundings is waited out with the message in hand, so that nothing overtakes it and
-nothing is ever FAILED for it. Deliveries are worked in arrival order, in batches of whatever has come meanwhile
-(R28).
+sender is the manifest's, content and digest, taken in before (then the stored acknowledgements are sent again, but
+never for another content under the same id), the path allows it, time. A fault of the message is told to a sender that
+the broker vouches for, else the message goes to the dead letters. A fault of our surroundings is waited out with the
+message in hand, so that nothing overtakes it and nothing is ever FAILED for it. Deliveries are worked in arrival order,
+in batches of whatever has come meanwhile (R28).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
-from hub.errors import Forbidden
+from hub.errors import Forbidden, Mismatch
 from hub.mades.codec import DEFAULT_LIMITS, Limits, digest_of, open_envelope, unpack
 from hub.mades.endpoint.patience import until_available
 from hub.mades.errors import MadesError
@@ -169,7 +169,7 @@ class Receiver:
         seen: set[tuple[str, str]] = set()
         for letter in letters:
             if letter.key in known:
-                await self._repeat(letter)
+                await self._repeat(letter, known[letter.key])
             elif letter.key in seen:
                 copies.append(letter)
             elif (fault := self._judge(letter.message)) is not None:
@@ -209,6 +209,8 @@ class Receiver:
             await self._refuse(letter.delivery, letter.message, MadesError("E-BA-REJECTED", str(error)))
         except MadesError as error:
             await self._refuse(letter.delivery, letter.message, error)
+        except Mismatch:
+            await self._bury_another(letter)
         except Exception:
             # Ours, not the sender's. The broker counts how often it comes back and buries it in the end.
             self._log.exception("message.crashed", message=letter.message.message_id, sender=letter.message.sender)
@@ -229,14 +231,23 @@ class Receiver:
             expires=message.expires,
         )
 
-    async def _repeat(self, letter: Letter) -> None:
+    async def _repeat(self, letter: Letter, digest: str) -> None:
         """It was taken in before, so its acknowledgements may have been lost: send them again (E-DUPLICATE)."""
+        if digest_of(letter.message.content) != digest:
+            await self._bury_another(letter)
+            return
         self.duplicates += 1
         sender, message_id = letter.key
         await self._patiently(
             lambda: self._inbox.replay_acknowledgements(sender, message_id, now=self._clock.now()), "inbox"
         )
         await letter.delivery.settle()
+
+    async def _bury_another(self, letter: Letter) -> None:
+        """The id of a message taken in before, with another content: the first one stands."""
+        sender, message_id = letter.key
+        self._log.error("message.mismatch", sender=sender, message=message_id)
+        await self._bury(letter.delivery, "E-MISMATCH")
 
     async def _refuse(self, delivery: Delivery, message: Message | None, error: MadesError) -> None:
         """Refuse for good: tell a sender that the broker vouches for, bury what comes from anybody else."""
