@@ -27,6 +27,7 @@ MADES_VERSION: Final = 2
 MAX_MANIFEST_BYTES: Final = 64 * 1024
 SCHEMA: Final = Path(__file__).with_name("manifest.xsd")
 
+_XMLDSIG: Final = "/xmldsig"  # in the names of both namespaces of signatures
 _Q: Final = f"{{{NAMESPACE}}}"
 _local: Final = threading.local()
 
@@ -117,9 +118,10 @@ def parse(manifest: bytes) -> Element:
     except Malformed as error:
         raise MadesError("E-FORMAT", f"The manifest is refused: {error}.") from error
     _check_version(root)
+    _check_one_signature(root)
     finding = _finding(root)
     if finding is not None:
-        code = "E-SIGNATURE" if SIGNATURE_NAMESPACE in finding.message else "E-FORMAT"
+        code = "E-SIGNATURE" if _XMLDSIG in finding.message else "E-FORMAT"
         raise MadesError(code, f"The manifest breaks its schema: {finding.message}")
     return root
 
@@ -148,6 +150,12 @@ def _check_version(root: Element) -> None:
         raise MadesError("E-FORMAT", f"This is no `manifest` of {NAMESPACE} with a madesVersion.")
     if abs(int(found) - MADES_VERSION) > 1:
         raise MadesError("E-VERSION", f"MADES version {found} found, {MADES_VERSION} or its neighbours expected.")
+
+
+def _check_one_signature(root: Element) -> None:
+    """Exactly one in the whole tree, and at its place: the ground of every wrapping attack."""
+    if list(root.iter(f"{{{SIGNATURE_NAMESPACE}}}Signature")) != [root[-1]]:
+        raise MadesError("E-SIGNATURE", "The manifest does not end with the only signature in it.")
 
 
 def _finding(root: Element) -> "etree._LogEntry | None":

@@ -1,0 +1,92 @@
+"""Sealed messages before independent judges: libxmlsec, and a decoder written from the schema alone."""
+
+from pathlib import Path
+
+import pytest
+import xmlsec
+from cryptography.exceptions import InvalidSignature
+from lxml import etree
+from msgspec import structs
+
+from hub.mades.codec import parted
+from hub.mades.message import InternalType, Message
+from hub.mades.pki import pem_of
+from tests.sealed_world import (
+    ACKNOWLEDGEMENT,
+    ALPHA,
+    BRAVO,
+    HUB,
+    NORTH,
+    STANDARD,
+    TRACING,
+    changed,
+    holders,
+    sealer,
+)
+from tests.second_decoder import SecondDecoder
+
+MESSAGES = [
+    structs.replace(message, sender=sender, receiver=receiver, internal_type=kind)
+    for sender, receiver in ((NORTH, HUB), (NORTH, BRAVO), (BRAVO, HUB))
+    for message, kinds in (
+        (STANDARD, [InternalType.STANDARD]),
+        (TRACING, [InternalType.TRACING]),
+        (
+            ACKNOWLEDGEMENT,
+            [InternalType.DELIVERY, InternalType.RECEIVE, InternalType.FAILURE, InternalType.TRACED],
+        ),
+    )
+    for kind in kinds
+]
+NAMES = [f"{each.internal_type} {each.sender} to {each.receiver}" for each in MESSAGES]
+
+
+@pytest.fixture
+def schema(root: Path) -> Path:
+    return root / "hub" / "mades" / "manifest.xsd"
+
+
+def xmlsec_verifies(body: bytes, sender: str) -> bool:
+    tree = etree.fromstring(parted(body)[0])
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(pem_of(holders()[sender].signing), xmlsec.constants.KeyDataFormatCertPem)
+    try:
+        context.verify(tree[-1])
+    except xmlsec.Error:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=NAMES)
+def test_libxmlsec_agrees_with_every_signature(message: Message) -> None:
+    body = sealer(message.sender).seal(message)
+
+    assert xmlsec_verifies(body, message.sender)
+    assert not xmlsec_verifies(body, ALPHA)
+
+
+def test_libxmlsec_finds_what_was_changed() -> None:
+    def change(root: etree._Element) -> None:
+        root[2].text = InternalType.RECEIVE
+
+    assert not xmlsec_verifies(changed(sealer(NORTH).seal(ACKNOWLEDGEMENT), change), NORTH)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=NAMES)
+def test_a_decoder_written_from_the_schema_reads_every_message(message: Message, schema: Path) -> None:
+    decoder = SecondDecoder(sealer(message.sender).seal(message), schema)
+
+    decoder.check_signature(holders()[message.sender].signing)
+    assert decoder.text("m:messageID") == message.message_id
+    assert decoder.text("m:acknowledgement/m:relatedManifestDigest") == (message.related_manifest_digest or "")
+    if message.internal_type is InternalType.STANDARD:
+        assert decoder.content(holders()[message.receiver].encryption_key) == message.content
+    else:
+        assert decoder.payload == b""
+
+
+def test_the_second_decoder_is_no_yes_man(schema: Path) -> None:
+    decoder = SecondDecoder(sealer(NORTH).seal(STANDARD), schema)
+
+    with pytest.raises(InvalidSignature):
+        decoder.check_signature(holders()[ALPHA].signing)
