@@ -16,10 +16,10 @@ from msgspec import structs
 from hub.mades.cipher import encrypt
 from hub.mades.codec import PREAMBLE, Limits, framed, parted
 from hub.mades.errors import MadesError
-from hub.mades.manifest import MAX_MANIFEST_BYTES, NAMESPACE, SIGNATURE_NAMESPACE, manifest_digest, read
+from hub.mades.manifest import MAX_MANIFEST_BYTES, NAMESPACE, SIGNATURE_NAMESPACE, read
 from hub.mades.message import InternalType, Message
 from hub.mades.pki import certificate_id
-from hub.mades.seal import Envelope, Sealer
+from hub.mades.seal import Sealer
 from hub.mades.signature import sign
 from tests.sealed_world import (
     ACKNOWLEDGEMENT,
@@ -273,7 +273,7 @@ def test_a_wrapped_signature_is_refused_before_any_key_is_asked(change: Change) 
 def test_even_without_the_schema_a_forged_field_is_never_taken_for_signed(change: Change) -> None:
     manifest, payload = parted(changed(BODY, change))
     tree = etree.fromstring(manifest)
-    envelope = Envelope(read(tree), manifest_digest(manifest), payload, tree)
+    envelope = structs.replace(sealer(HUB).look(BODY), claim=read(tree), payload=payload, tree=tree)
 
     assert envelope.message.ba_message_id == "evil"
     with pytest.raises(MadesError, match="E-SIGNATURE"):
