@@ -147,10 +147,14 @@ class AskStatus(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class NoteAcknowledgement(Struct, frozen=True, kw_only=True, tag=True):
-    """A gateway's answer to something the hub pushed; it ends here (R26). `verdict` is A01, A02 or A03."""
+    """A gateway's answer to something the hub pushed; it ends here (R26). `verdict` is A01, A02 or A03.
+
+    `revision` is None where the answer names none.
+    """
 
     origin: Origin
     answered: Mrid
+    revision: int | None = None
     verdict: str
     reasons: tuple[Reason, ...] = ()
 

@@ -270,9 +270,12 @@ class World:
         origin = self.origin(asker, **rest)
         return self.do(AskStatus(origin=origin, subject=subject, resources=resources, interval=interval))
 
-    def acknowledge(self, participant: Identifier, answered: str, verdict: str = "A01") -> tuple[Event, ...]:
+    def acknowledge(
+        self, participant: Identifier, answered: str, verdict: str = "A01", *, revision: int | None = None
+    ) -> tuple[Event, ...]:
         """A gateway answers a push."""
-        return self.do(NoteAcknowledgement(origin=self.origin(participant), answered=answered, verdict=verdict))
+        origin = self.origin(participant)
+        return self.do(NoteAcknowledgement(origin=origin, answered=answered, revision=revision, verdict=verdict))
 
     def hand_over(self, resource: str, to: Identifier) -> tuple[Event, ...]:
         """The operator reassigns an asset."""

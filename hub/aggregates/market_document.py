@@ -23,7 +23,7 @@ from hub.events import (
     PushAcknowledged,
     StatusRequested,
 )
-from hub.state import DocumentKey, HubState
+from hub.state import CopyState, DocumentKey, HubState
 
 MAX_REASON_TEXT: Final = 512
 """ReasonText_String of the Acknowledgement."""
@@ -130,13 +130,19 @@ def decide_note_acknowledgement(command: NoteAcknowledgement, state: HubState) -
     sender = command.origin.sender
     limit = state.copied.get((sender, command.answered))
     copy = state.copies.get((limit, sender)) if limit else None
-    if sender not in state.participants or (copy is not None and copy.collected):
+    if sender not in state.participants or (copy is not None and _is_no_news(command, copy)):
         return ()
     return (
         PushAcknowledged(
             participant=sender, document=command.answered, verdict=command.verdict, reasons=command.reasons
         ),
     )
+
+
+def _is_no_news(command: NoteAcknowledgement, copy: CopyState) -> bool:
+    """Whether the copy as it stands is collected already, or an earlier revision of it was only now (R29)."""
+    is_overtaken = command.revision not in (None, copy.content.revision)
+    return copy.collected or (is_overtaken and command.verdict != ReasonCode.FULLY_REJECTED)
 
 
 def decide_raise_alarm(command: RaiseAlarm, state: HubState) -> tuple[Event, ...]:

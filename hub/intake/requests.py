@@ -81,6 +81,7 @@ def acknowledgement(document: AcknowledgementMarketDocument, origin: Origin) -> 
     return commands.NoteAcknowledgement(
         origin=origin,
         answered=document.received.mrid or document.received.title or "",
+        revision=document.received.revision,
         verdict=found[0] if found else ReasonCode.FULLY_REJECTED.value,
         reasons=document.reasons,
     )

@@ -497,6 +497,27 @@ def test_a_second_acknowledgement_of_a_collected_copy_is_no_news(world: World) -
     assert world.acknowledge(ALPHA, world.copy(ALPHA).mrid) == ()
 
 
+def test_r29_a_late_answer_to_an_earlier_revision_does_not_collect_the_one_that_stands(world: World) -> None:
+    world.announce(NORTH, "limit", 1, ["a1"], 700)
+    world.announce(NORTH, "limit", 2, ["a1"], 0)
+    mrid = world.copy(ALPHA).mrid
+
+    assert world.acknowledge(ALPHA, mrid, revision=1) == ()
+    (limit,) = world.current(OPERATOR_LIMITS, OPERATOR).values()
+    assert [(copy.revision, copy.collected) for copy in limit.copies] == [(2, False)]
+
+    assert len(world.acknowledge(ALPHA, mrid, revision=2)) == 1
+    (limit,) = world.current(OPERATOR_LIMITS, OPERATOR).values()
+    assert [(copy.revision, copy.collected) for copy in limit.copies] == [(2, True)]
+
+
+def test_r29_a_refusal_of_an_earlier_revision_still_alarms_the_operator(world: World) -> None:
+    world.announce(NORTH, "limit", 1, ["a1"], 700)
+    world.announce(NORTH, "limit", 2, ["a1"], 0)
+
+    assert len(world.acknowledge(ALPHA, world.copy(ALPHA).mrid, "A02", revision=1)) == 1
+
+
 def test_an_agr_cannot_collect_for_another(world: World) -> None:
     world.announce(NORTH, "limit", 1, ["a1"], 700)
 

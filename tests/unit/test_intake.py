@@ -224,7 +224,7 @@ def test_an_acknowledgement_is_noted(example: Example) -> None:
     assert isinstance(accepted, commands.NoteAcknowledgement)
     assert accepted.verdict == "A01"
     assert isinstance(partly, commands.NoteAcknowledgement)
-    assert (partly.answered, partly.verdict) == ("b1" * 16, "A03")
+    assert (partly.answered, partly.revision, partly.verdict) == ("b1" * 16, 1, "A03")
 
 
 def test_r26_an_acknowledgement_is_never_answered_not_even_with_a_refusal(example: Example) -> None:
