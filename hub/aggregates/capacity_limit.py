@@ -4,6 +4,7 @@ A limit is known by (DSO, mRID of its document), so one DSO's documents never me
 gets the asset's part; that is the business of `limit_copies`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -105,7 +106,7 @@ def _judge_series(
 
 
 def _repeated(assets: Sequence[Identifier]) -> list[Identifier]:
-    return sorted({asset for asset in assets if assets.count(asset) > 1}) if len(set(assets)) < len(assets) else []
+    return sorted(asset for asset, times in Counter(assets).items() if times > 1)
 
 
 def _weighted(assets: Iterable[Identifier], direction: Direction, state: HubState) -> list[Weighted]:
@@ -175,14 +176,14 @@ def _judge_order(
         text = f"Not registered on your connection points: {named}. Check the ids; other assets are not affected."
         faults.append(Fault(ReasonCode.RESOURCE_INVALID, text))
     known = [asset for asset in series.assets if asset not in unknown]
-    idle = [asset for asset in known if not _can_obey(series.action, direction, asset, state)]
+    idle = {asset for asset in known if not _can_obey(series.action, direction, asset, state)}
     if idle:
         text = (
-            f"START does not say which way to run: {listed([code_of(asset) for asset in idle])}. "
+            f"START does not say which way to run: {listed([code_of(asset) for asset in sorted(idle)])}. "
             "Give a document type for one direction (A80 or A76) that the asset has rated power for."
         )
         faults.append(Fault(ReasonCode.NOT_COMPLIANT, text))
-    return [asset for asset in known if asset not in set(idle)], tuple(faults)
+    return [asset for asset in known if asset not in idle], tuple(faults)
 
 
 def _can_obey(action: Action, direction: Direction, asset: Identifier, state: HubState) -> bool:

@@ -1,11 +1,12 @@
 """Limits from the DSO's document to each AGR's copy (R14-R22)."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 
 from documents.model import Fault
-from documents.values import Interval, Reason
+from documents.values import Identifier, Interval, Reason
 from hub.commands import AnnounceLimit, ForeseenSeries, OrderLimit, UnforeseenSeries
 from hub.ports import OPERATOR
 from hub.rows import AGR_LIMITS, OPERATOR_LIMITS
@@ -156,6 +157,51 @@ def test_a_limit_too_big_to_divide_is_refused_before_any_work(world: World) -> N
     events = world.do(AnnounceLimit(origin=origin, direction=Direction.BOTH, interval=span(), series=(series,)))
 
     assert codes_of(events) == ["A02", "A59"]
+
+
+class Counted(str):
+    """An id that counts how often it is looked at: compared, or looked up."""
+
+    looks = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.looks += 1
+        return str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        Counted.looks += 1
+        return str.__hash__(self)
+
+
+def many(ids: Iterable[str]) -> tuple[Identifier, ...]:
+    """These assets as ids that count."""
+    Counted.looks = 0
+    return tuple(Identifier(Counted(asset(one))) for one in ids)
+
+
+def test_a_limit_that_names_one_asset_a_thousand_times_is_refused_without_comparing_each_with_each(
+    world: World,
+) -> None:
+    series = ForeseenSeries(series="s", assets=many(["a1"] * 1000), periods=flat(1))
+    origin = world.origin(NORTH, "limit", 1)
+
+    events = world.do(AnnounceLimit(origin=origin, direction=Direction.BOTH, interval=span(), series=(series,)))
+
+    assert codes_of(events) == ["A02", "A59", "A59"]
+    assert Counted.looks < 50_000
+
+
+def test_an_order_that_nobody_can_obey_is_refused_without_comparing_each_with_each(world: World) -> None:
+    names = [f"both {number}" for number in range(1000)]
+    for name in names:
+        world.register(ALPHA, name, "n1", produces=1, consumes=1)
+    series = UnforeseenSeries(series="s", assets=many(names), action=Action.START)
+    origin = world.origin(NORTH, "limit", 1)
+
+    events = world.do(OrderLimit(origin=origin, direction=Direction.BOTH, interval=span(), series=(series,)))
+
+    assert codes_of(events) == ["A02", "A59"]
+    assert Counted.looks < 50_000
 
 
 def test_r15_orders_reach_each_agr_urgently_and_only_for_its_own_assets(world: World) -> None:
