@@ -1,5 +1,6 @@
 """Schedules: one live plan per asset and instant, judged series by series (F8, R20, R23, R24)."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
@@ -125,7 +126,7 @@ def _judge_overlap(
     for key in state.plans_of.of(resource):
         if key[0] != origin.sender or key[1] == origin.mrid:
             continue
-        met = next((span for span in spans for held in state.plans[key].periods if held.interval.overlaps(span)), None)
+        met = first_met(spans, [held.interval for held in state.plans[key].periods])
         if met:
             text = (
                 f"Asset {code_of(resource)} already has a plan for this time in your document {key[1]}. "
@@ -133,6 +134,17 @@ def _judge_overlap(
             )
             return (Fault(ReasonCode.SERIES_IDENTIFICATION_CONFLICT, text, met),)
     return ()
+
+
+def first_met(spans: Iterable[Interval], held: Iterable[Interval]) -> Interval | None:
+    """The first of `spans` that overlaps one of `held`, None when none does; neither list overlaps itself."""
+    ascending = sorted(held)
+    ends = [one.end for one in ascending]
+    for span in sorted(spans):
+        found = bisect_right(ends, span.start)
+        if found < len(ascending) and ascending[found].start < span.end:
+            return span
+    return None
 
 
 def covering(periods: Iterable[Period]) -> Interval:

@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from documents.model import Fault
-from documents.values import Identifier
+from documents.values import Identifier, Interval
+from hub.aggregates.operational_schedule import first_met
 from hub.commands import ScheduleItem, SubmitSchedules
 from hub.rows import DSO_SCHEDULES
 from tests.hub_world import (
@@ -13,6 +16,7 @@ from tests.hub_world import (
     BRAVO,
     NOON,
     NORTH,
+    QUARTER,
     SOUTH,
     World,
     asset,
@@ -90,6 +94,22 @@ def test_r23_a_gap_in_a_plan_is_free_for_another_document(world: World) -> None:
     world.plan(ALPHA, "split", 1, {"a1": (*flat(1, span(1, 2)), *flat(1, span(4, 5)))}, interval=span(1, 5))
 
     assert codes_of(world.plan(ALPHA, "between", 1, {"a1": 2}, interval=span(2, 4))) == ["A01"]
+
+
+def spans_of(bounds: set[int]) -> list[Interval]:
+    """Spans that do not overlap: between each other pair of neighbours."""
+    instants = [NOON + QUARTER * bound for bound in sorted(bounds)]
+    return [Interval(start, end) for start, end in zip(instants[::2], instants[1::2], strict=False)]
+
+
+BOUNDS = st.sets(st.integers(0, 20), max_size=8).map(spans_of)
+
+
+@given(BOUNDS, BOUNDS)
+def test_r23_the_first_span_of_a_plan_that_meets_another_is_found(spans: list[Interval], held: list[Interval]) -> None:
+    met = [span for span in spans if any(span.overlaps(other) for other in held)]
+
+    assert first_met(reversed(spans), reversed(held)) == (met[0] if met else None)
 
 
 def test_r23_after_a_withdrawal_the_time_is_free(world: World) -> None:
