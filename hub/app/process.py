@@ -29,6 +29,8 @@ from hub.web.sockets import allow_many_sockets
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 RETRY_S: Final = 2.0
 STANDBY_LOCK: Final = (728302, 1)
+COMMITS: Final = "tps"
+"""The channel on which every commit tells the head of the log (`commit_batch`)."""
 DATABASE: Final = "hub"
 
 log = structlog.get_logger("hub.app")
@@ -54,6 +56,11 @@ class _Process:
         self.has_lost_database = True
         log.error("hub.database_lost")
         self.stop()
+
+    def hear(self, position: int) -> None:
+        """Somebody has committed: the hub itself, or the command line."""
+        if self.hub:
+            self.hub.hear(position)
 
     def health(self) -> Health:
         """Not ready until the hub runs."""
@@ -91,7 +98,7 @@ async def _serve(settings: HubSettings, process: _Process) -> None:
         await stack.enter_async_context(listening(app, settings.http))
         url = await stack.enter_async_context(database(settings))
         await migrate(url)
-        await stack.enter_async_context(leadership(url, process.lose_database))
+        await stack.enter_async_context(leadership(url, process.lose_database, process.hear))
         store = await stack.enter_async_context(await open_store(settings, url))
         transport = await _connected(settings)
         stack.push_async_callback(transport.close)
@@ -157,10 +164,12 @@ async def open_store(settings: HubSettings, url: str) -> PostgresStore:
 
 
 @asynccontextmanager
-async def leadership(url: str, lost: Callable[[], None]) -> AsyncIterator[None]:
+async def leadership(
+    url: str, lost: Callable[[], None], heard: Callable[[int], None] = lambda _: None
+) -> AsyncIterator[None]:
     """Be the one hub of this database: wait as the standby until the other's session has ended.
 
-    `lost` is called when our own session ends before the block does.
+    `lost` is called when our own session ends before the block does, `heard` with the position of each commit.
     """
     connection = await asyncpg.connect(url)
     try:
@@ -172,7 +181,11 @@ async def leadership(url: str, lost: Callable[[], None]) -> AsyncIterator[None]:
         def ended(_: object) -> None:
             lost()
 
+        def committed(_connection: object, _pid: int, _channel: str, position: object) -> None:
+            heard(int(str(position)))
+
         connection.add_termination_listener(ended)
+        await connection.add_listener(COMMITS, committed)
         try:
             yield
         finally:

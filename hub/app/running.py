@@ -22,7 +22,7 @@ from hub.desk import Desk, Outcome
 from hub.dispatch import Dispatch
 from hub.errors import Unavailable
 from hub.events import HolderConflictNoted
-from hub.feed import Bells, Feed
+from hub.feed import Bell, Bells, Feed
 from hub.mades.endpoint import Endpoint, Incoming
 from hub.mades.message import URGENT
 from hub.mades.paths import Party
@@ -35,7 +35,7 @@ from hub.web.health import Measure
 LARGE_BYTES: Final = 64 * 1024
 """From here on a document is read in a thread: parsing would hold up the loop."""
 FOLLOW_S: Final = 1.0
-"""How often the log is looked at for what the command line has committed."""
+"""How often the log is looked at for what the command line has committed, should no hint come."""
 PARTICIPANTS_S: Final = 60.0
 
 log = structlog.get_logger("hub.app")
@@ -51,6 +51,7 @@ class Hub:
         self._stopping = asyncio.Event()
         self._is_ready = False
         self._parties: dict[str, Party] = {}
+        self._hint: Bell | None = None
         self.bells = Bells()
         self.feed = Feed(store.rows, self.bells, self._clock)
         self.brain = brain_of(market)
@@ -151,6 +152,11 @@ class Hub:
             duration_ms=round((self._clock.monotonic() - begun) * 1000, 1),
         )
 
+    def hear(self, position: int) -> None:
+        """Take a hint that the log has come to `position`, so that what others commit counts at once."""
+        if self._hint and position > self.desk.position:
+            self._hint.ring()
+
     def party_of(self, code: str) -> Party | None:
         """What a component is in the exchange; None for one that is no participant."""
         return self._parties.get(code)
@@ -169,9 +175,11 @@ class Hub:
         await self.desk.submit(RaiseAlarm(subject=subject, text=text), cause=f"alarm/{subject}", urgent=True)
 
     async def _follow(self) -> None:
-        """Notice what another process (the command line) has committed."""
+        """Notice what another process (the command line) has committed: when told, and every now and then anyway."""
+        self._hint = Bell()
         while True:
-            await self._clock.sleep(FOLLOW_S)
+            await self._hint.wait_at_most(FOLLOW_S, self._clock)
+            self._hint = Bell()
             with suppress(Unavailable):
                 if await self._store.log.head() > self.desk.position:
                     await self.desk.catch_up()

@@ -324,6 +324,21 @@ async def test_a_participant_that_the_command_line_adds_can_send() -> None:
         await system.until(lambda: system.hub.party_of(south) is not None, "the new participant")
 
 
+async def test_r1_with_a_hint_a_participant_that_the_command_line_adds_can_send_at_once() -> None:
+    async with System.running() as system:
+        await system.quiet()
+        store = system.hub_store
+        own = Desk(app.brain_of(MARKET), store.log, store.commit, clock=system.clock, bells=Bells())
+        await own.start()
+        south = identifiers.party(SOUTH)
+        async with working(own):
+            await own.submit(AddParticipant(participant=south, role=Role.DSO, by="ops"), cause="cli")
+
+        system.hub.hear(own.position)
+
+        await system.until(lambda: system.hub.party_of(south) is not None, "the new participant")
+
+
 async def test_a_large_document_takes_the_same_way() -> None:
     async with System.running() as system:
         north, alpha, _ = await played(system)

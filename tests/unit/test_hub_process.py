@@ -11,13 +11,16 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 from click.testing import CliRunner
 
+from documents.identifiers import party
 from hub import app
 from hub.app import process
 from hub.cli import tps
+from hub.commands import AddParticipant
 from hub.errors import SettingsError
 from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.paths import Party
 from hub.settings import Broker, Database, Http, HubSettings, Secret
+from hub.values import Role
 from tests.fixtures_store import DatabaseUrl
 from tests.system import HUB, MARKET
 
@@ -56,6 +59,17 @@ async def test_a_hub_that_loses_its_session_is_told(database_url: DatabaseUrl) -
         await other.close()
 
         await asyncio.wait_for(lost.wait(), 20)
+
+
+async def test_r1_the_hub_hears_at_once_of_what_the_command_line_commits(database_url: DatabaseUrl) -> None:
+    url = await database_url()
+    settings = HubSettings(hub=MARKET, database=Database(url=Secret(url)))
+    heard: asyncio.Queue[int] = asyncio.Queue()
+
+    async with app.leadership(url, lambda: None, heard.put_nowait), app.operating(settings) as (desk, _):
+        await desk.submit(AddParticipant(participant=party(NORTH), role=Role.DSO, by="ops"), cause="cli")
+
+        assert await asyncio.wait_for(heard.get(), 20) == desk.position == 1
 
 
 async def test_the_database_of_another_hub_is_refused(database_url: DatabaseUrl) -> None:
