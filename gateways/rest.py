@@ -86,7 +86,8 @@ class Call(Struct, frozen=True, kw_only=True):
         for part in self.request.headers.get("Prefer", "").split(","):
             name, _, value = part.strip().partition("=")
             if name.lower() == "wait":
-                if not value.isascii() or not value.isdigit() or int(value) > MAX_WAIT_S:
+                # A float takes any number of digits; int() refuses thousands of them.
+                if not value.isascii() or not value.isdigit() or float(value) > MAX_WAIT_S:
                     raise ProblemError(400, f"Prefer: wait is {value[:32]!r}; expected 0 to {MAX_WAIT_S} seconds.")
                 return float(value)
         return None
@@ -188,7 +189,7 @@ class Door:
         """The aiohttp handler of a route: read and check, then run."""
 
         async def run(request: web.Request) -> web.Response:
-            raw = await request.read() if route.body else b""
+            raw = await _read(request) if route.body else b""
             call = Call(
                 request=request,
                 token=request[TOKEN],
@@ -223,6 +224,16 @@ def answer(body: Struct, *, status: int = HTTPStatus.OK, headers: Mapping[str, s
     return web.Response(
         status=int(status), body=msgspec.json.encode(body), content_type=JSON, headers=dict(headers or {})
     )
+
+
+async def _read(request: web.Request) -> bytes:
+    """The bytes of a body. Raises ProblemError for one that is packed otherwise than its header says."""
+    try:
+        return await request.read()
+    except web.RequestPayloadError as error:
+        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "none")
+        detail = f"The body cannot be unpacked; its Content-Encoding is {encoding[:32]!r}. Send it plain, or as gzip."
+        raise ProblemError(400, detail) from error
 
 
 def _query(request: web.Request, kind: type[S]) -> S:

@@ -206,7 +206,16 @@ async def test_a_body_that_is_too_large_is_413(clients: dict[str, Client]) -> No
     problem(await clients["agr"].call("PUT", "/assets", {"assets": [asset("x" * 30_000, P1)]}), 413)
 
 
-@pytest.mark.parametrize("prefer", ["wait=-1", "wait=301", "wait=soon", "wait="])
+async def test_a_body_that_is_not_packed_as_its_header_says_is_400(clients: dict[str, Client]) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+    answer = await clients["agr"].call("PUT", "/assets", data=b"no gzip", headers=headers)
+
+    problem(answer, 400)
+    assert "'gzip'" in answer.body["detail"]
+
+
+@pytest.mark.parametrize("prefer", ["wait=-1", "wait=301", "wait=soon", "wait=", "wait=" + "9" * 5000])
 async def test_r35_a_wait_that_cannot_be_is_400(clients: dict[str, Client], prefer: str) -> None:
     answer = await clients["agr"].call(
         "PUT", "/assets", {"assets": [asset(A1, P1, produces=1)]}, headers={"Prefer": prefer}
