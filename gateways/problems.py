@@ -9,13 +9,17 @@ from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
+from gateways import expected
 from gateways.bodies import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
 UNKNOWN = "Nothing of yours has this id. Check it, or list what you have."
 """The one answer about what is unknown or another's (NF3)."""
 
+_UNLISTED = ("Invalid enum value", "Object contains unknown field")
+"""Findings of msgspec that do not say what would fit."""
 _AT = re.compile(r"(?P<problem>.*?)(?: - at `(?P<at>[^`]*)`)?", re.DOTALL)
 
 
@@ -58,14 +62,22 @@ def one_line(text: str, at: str) -> str:
     return text
 
 
-def undecodable(error: msgspec.DecodeError, what: str) -> ProblemError:
-    """A body or query that is no JSON, or of other types than the contract says."""
+def undecodable(error: msgspec.DecodeError, what: str, kind: type[Struct]) -> ProblemError:
+    """A body or query that is no JSON, or of other types than the contract says: `kind`."""
     found = _AT.fullmatch(str(error))
     problem, at = (found["problem"], found["at"]) if found else (str(error), None)
+    problem, at = problem.rstrip("."), at or "$"
+    if problem.startswith(_UNLISTED) and (choice := expected.at(kind, at)):
+        problem = f"{problem}; expected {choice}"
+    return unfit(what, at, f"{problem}.")
+
+
+def unfit(what: str, at: str, problem: str) -> ProblemError:
+    """A body or query that is not as the contract says."""
     return ProblemError(
         HTTPStatus.BAD_REQUEST,
         f"The {what} does not fit the contract. See errors.",
-        errors=(FieldError(at=at or "$", problem=problem.rstrip(".") + "."),),
+        errors=(FieldError(at=at, problem=problem),),
     )
 
 

@@ -7,16 +7,17 @@ knows assets or limits.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar, get_origin
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 import structlog
 from aiohttp import hdrs, web
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from documents.values import Identifier
-from gateways import problems
+from gateways import expected, problems
 from gateways.problems import ProblemError
 from gateways.rates import Rates
 from hub.errors import Unavailable
@@ -24,7 +25,7 @@ from hub.ports import Clock
 from hub.settings import Http
 from hub.store.tokens import Token
 
-S = TypeVar("S")
+S = TypeVar("S", bound=Struct)
 JSON: Final = "application/json"
 XML: Final = "application/xml"
 MAX_WAIT_S: Final = 300
@@ -127,7 +128,7 @@ class Door:
     def application(self, routes: Sequence[Route], extra: Sequence[web.AbstractRouteDef] = ()) -> web.Application:
         """The application; `extra` are routes that need no token (the contract and its documentation)."""
         app = web.Application(middlewares=[self._guard], client_max_size=self._http.max_body_bytes)
-        app.add_routes([web.route(route.method, route.path, self._runner(route)) for route in routes])
+        app.add_routes([_registered(route, self._runner(route)) for route in routes])
         app.add_routes([web.get("/ping", ping, allow_head=False), *extra])
         app.on_response_prepare.append(_harden)
         return app
@@ -147,16 +148,16 @@ class Door:
                 request[TOKEN] = await self._admit(request)
             answer = await handler(request)
         except ProblemError as problem:
-            answer = problems.response(problem, instance=request.path)
+            answer = problems.response(problem, instance=_instance(request))
         except web.HTTPException as error:
-            answer = problems.response(_of_http(error), instance=request.path)
+            answer = problems.response(_of_http(error), instance=_instance(request))
         except Unavailable:
             busy = ProblemError(503, "The gateway's store does not answer. Try again.", headers={"Retry-After": "2"})
-            answer = problems.response(busy, instance=request.path)
+            answer = problems.response(busy, instance=_instance(request))
         except Exception:
             log.exception("request.failed", method=request.method, path=_pattern(request))
             broken = ProblemError(500, "Something is wrong with this gateway; its operator finds it in the log.")
-            answer = problems.response(broken, instance=request.path)
+            answer = problems.response(broken, instance=_instance(request))
         took_ms = round((time.perf_counter() - started) * 1000, 1)
         log.info(
             "request.answered", method=request.method, path=_pattern(request), status=answer.status, duration_ms=took_ms
@@ -214,6 +215,12 @@ class Door:
             self.polling -= 1
 
 
+def _registered(route: Route, run: Callable[[web.Request], Awaitable[web.Response]]) -> web.RouteDef:
+    """The route as aiohttp takes it. No HEAD: it would move on a long poll whose answer nobody gets."""
+    options = {"allow_head": False} if route.method == hdrs.METH_GET else {}
+    return web.route(route.method, route.path, run, **options)
+
+
 async def ping(_: web.Request) -> web.Response:
     """That somebody is at home; needs no token (R34)."""
     return web.Response(text="pong")
@@ -243,17 +250,26 @@ def _query(request: web.Request, kind: type[S]) -> S:
     for name, given in found.items():
         if len(given) > 1 and name not in _repeatable(kind):
             raise ProblemError(400, f"The parameter {name} is given {len(given)} times; expected once.")
+    for name in _instants(kind) & values.keys():
+        if ":" not in values[name]:
+            # Not strict, msgspec would read a bare number as seconds since 1970.
+            raise problems.unfit("query", f"$.{name}", "Expected an instant such as 2026-01-15T12:00:00Z.")
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise problems.undecodable(error, "query") from error
+        raise problems.undecodable(error, "query", kind) from error
 
 
-def _repeatable(kind: Any) -> frozenset[str]:  # a query type
-    """The parameters that may stand several times: those whose type is a tuple."""
-    fields = msgspec.structs.fields(kind)
-    plain = {field.encode_name: getattr(field.type, "__origin__", field.type) for field in fields}
-    return frozenset(name for name, type_ in plain.items() if tuple in (type_, get_origin(type_)))
+@cache
+def _repeatable(kind: type[Struct]) -> frozenset[str]:
+    """The parameters that may stand several times."""
+    return frozenset(name for name, type_ in expected.fields(kind).items() if isinstance(type_, inspect.VarTupleType))
+
+
+@cache
+def _instants(kind: type[Struct]) -> frozenset[str]:
+    """The parameters that are instants."""
+    return frozenset(name for name, type_ in expected.fields(kind).items() if isinstance(type_, inspect.DateTimeType))
 
 
 def _body(request: web.Request, route: Route, raw: bytes) -> Any:  # of the route's body type
@@ -266,7 +282,7 @@ def _body(request: web.Request, route: Route, raw: bytes) -> Any:  # of the rout
     try:
         return msgspec.json.decode(raw, type=route.body)
     except msgspec.DecodeError as error:
-        raise problems.undecodable(error, "body") from error
+        raise problems.undecodable(error, "body", route.body) from error
     except UnicodeDecodeError as error:
         raise ProblemError(400, "The body is no UTF-8. Send JSON in UTF-8.") from error
 
@@ -290,6 +306,11 @@ async def _harden(request: web.Request, answer: web.StreamResponse) -> None:  # 
     answer.headers.popall(hdrs.SERVER, None)
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
+
+
+def _instance(request: web.Request) -> str:
+    """The path as it was written: a URI reference (RFC 9457), so never decoded."""
+    return request.rel_url.raw_path
 
 
 def _pattern(request: web.Request) -> str:

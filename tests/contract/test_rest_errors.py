@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -154,6 +155,62 @@ async def test_a_wrong_value_says_where_it_stands_and_what_was_expected(clients:
     problem(powerless, 422)
     problem(wrong_id, 422)
     assert wrong_id.body["errors"][0]["at"] == "$.assets[0].id"
+
+
+async def test_a_value_or_field_that_is_not_listed_says_which_are(clients: dict[str, Client]) -> None:
+    curve = period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1)
+    dso = clients["dso"]
+
+    answers = [
+        await dso.call("POST", "/limits/foreseen", {"direction": "up", "series": []}),
+        await dso.call(
+            "POST", "/limits/foreseen", {"series": [{"assets": [A1], "curveType": "A02", "periods": [curve]}]}
+        ),
+        await dso.call("POST", "/limits/unforeseen", {"orders": [{"asset": A1, "action": "PAUSE"}]}),
+        await dso.call("POST", "/limits/unforeseen", {"orders": [{"assets": [A1]}]}),
+        await dso.call("GET", "/limits?form=2026-01-16T12:00:00Z"),
+    ]
+
+    assert [answer.body["errors"] for answer in answers] == [
+        [{"at": "$.direction", "problem": "Invalid enum value 'up'; expected both or consumption or production."}],
+        [{"at": "$.series[0].curveType", "problem": "Invalid enum value 'A02'; expected A01 or A03."}],
+        [{"at": "$.orders[0].action", "problem": "Invalid enum value 'PAUSE'; expected HOLD or START or STOP."}],
+        [{"at": "$.orders[0]", "problem": "Object contains unknown field `assets`; expected only asset, action."}],
+        [
+            {
+                "at": "$",
+                "problem": "Object contains unknown field `form`; "
+                "expected only limit, after, from, to, validFrom, validTo.",
+            }
+        ],
+    ]
+
+
+@pytest.mark.parametrize("written", ["2026", "1767225600", "2026-01-01"])
+async def test_an_instant_is_written_as_one_and_never_as_a_number(clients: dict[str, Client], written: str) -> None:
+    answer = await clients["agr"].call("GET", f"/limits?from={written}")
+
+    problem(answer, 400)
+    assert answer.body["errors"] == [
+        {"at": "$.from", "problem": "Expected an instant such as 2026-01-15T12:00:00Z."},
+    ]
+
+
+async def test_r33_head_moves_no_long_poll(clients: dict[str, Client]) -> None:
+    alpha = clients["agr"]
+    headers = {"Authorization": f"Bearer {alpha.token}"}
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.head(alpha.gateway.url + "/limits/changes", headers=headers) as it,
+    ):
+        assert it.status == 405
+
+
+async def test_the_instance_of_a_problem_is_a_uri_reference(clients: dict[str, Client]) -> None:
+    answer = await clients["agr"].call("GET", "/assets/a%20%C3%A9")
+
+    assert answer.body["instance"] == "/assets/a%20%C3%A9"
 
 
 @pytest.mark.parametrize(
