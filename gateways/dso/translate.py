@@ -200,10 +200,12 @@ def _reason(body: ForeseenLimit | UnforeseenLimit) -> Reason:
 
 
 def _references(assets: tuple[str, ...], at: str, who: Identity) -> tuple[AssetReference, ...]:
-    read = [read_id(text, f"{at}[{number}]", who) for number, text in enumerate(assets)]
-    for number, one in enumerate(read):
-        if one in read[:number]:
-            raise invalid(f"{at}[{number}]", f"{assets[number]} is named twice; expected each asset once.")
+    read: dict[Identifier, None] = {}
+    for number, text in enumerate(assets):
+        one = read_id(text, f"{at}[{number}]", who)
+        if one in read:
+            raise invalid(f"{at}[{number}]", f"{text} is named twice; expected each asset once.")
+        read[one] = None
     return tuple(AssetReference(one) for one in read)
 
 
