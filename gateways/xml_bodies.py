@@ -66,4 +66,4 @@ def _faults(found: Iterable[tuple[str, tuple[Fault, ...]]]) -> Iterable[FieldErr
 
 
 def _name(kind: type) -> str:
-    return kind.__name__.replace("MarketDocument", "_MarketDocument")
+    return kind.__name__.replace("MarketDocument", "_MarketDocument").replace("Gl_", "GL_")
