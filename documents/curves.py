@@ -3,6 +3,7 @@
 Pure functions on Periods. All spans are half-open and UTC. A gap between two Periods means "nothing said".
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -21,6 +22,8 @@ Step = tuple[Instant, Instant, Power]
 """Start, end and value of a stretch of a curve."""
 
 _SECOND: Final = timedelta(seconds=1)
+_FIXED: Final = re.compile(r"PT(\d+H)?(\d+M)?(\d+(\.\d+)?S)?", re.ASCII)
+"""As xs:duration has it: only seconds may have decimals."""
 
 
 @lru_cache(maxsize=256)
@@ -34,7 +37,7 @@ def duration(resolution: str) -> timedelta:
     """
     found = f"Resolution {resolution[:32]!r} is no fixed number of hours, minutes or whole seconds"
     accepted = f"{found}. Give one such as PT15M or PT60M"
-    if not resolution.startswith("PT") or len(resolution) > 32:
+    if not _FIXED.fullmatch(resolution) or len(resolution) > 32:
         raise ValueError(accepted)
     try:
         step = isodate.parse_duration(resolution)

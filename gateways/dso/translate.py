@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from documents.codes import BusinessType, DocumentType, Status, action_of, action_reason
+from documents.content_model import code_lists
 from documents.errors import IdentifierError
 from documents.model import AssetReference, UnavailabilityMarketDocument, UnavailabilitySeries
 from documents.values import Identifier, Interval, Reason
@@ -196,6 +197,8 @@ _LATER = Interval(EVER, EVER)
 
 
 def _reason(body: ForeseenLimit | UnforeseenLimit) -> Reason:
+    if body.reason not in code_lists()["ReasonCode"]:
+        raise invalid("$.reason", f"{body.reason} is not in the Reason code list; expected a code such as B19 or B18.")
     return Reason(body.reason, None if body.text is None else one_line(body.text, "$.text"))
 
 

@@ -186,6 +186,19 @@ async def test_a_value_or_field_that_is_not_listed_says_which_are(clients: dict[
     ]
 
 
+async def test_a_reason_that_no_document_can_carry_is_refused_at_once(clients: dict[str, Client]) -> None:
+    curve = period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1)
+    limit = {"reason": "ZZZ", "series": [{"assets": [A1], "periods": [curve]}]}
+    order = {"reason": "ZZZ", "expectedEnd": "2026-01-16T12:00:00Z", "orders": [{"asset": A1, "action": "STOP"}]}
+
+    for path, body in (("/limits/foreseen", limit), ("/limits/unforeseen", order)):
+        answer = await clients["dso"].call("POST", path, body)
+        problem(answer, 422)
+        assert answer.body["errors"] == [
+            {"at": "$.reason", "problem": "ZZZ is not in the Reason code list; expected a code such as B19 or B18."}
+        ]
+
+
 @pytest.mark.parametrize("written", ["2026", "1767225600", "2026-01-01"])
 async def test_an_instant_is_written_as_one_and_never_as_a_number(clients: dict[str, Client], written: str) -> None:
     answer = await clients["agr"].call("GET", f"/limits?from={written}")
@@ -221,6 +234,7 @@ async def test_the_instance_of_a_problem_is_a_uri_reference(clients: dict[str, C
         period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1, 2, 3),
         period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", -1, 2),
         period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1, 2, resolution="P1D"),
+        period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1, 2, resolution="PT0.5H"),
         {**period("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z", 1), "points": [{"position": 2, "quantity": 1}]},
     ],
 )

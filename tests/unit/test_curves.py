@@ -50,6 +50,8 @@ def test_resolutions_are_fixed_steps(resolution: str, minutes: int) -> None:
         "PT",
         "-PT15M",
         "PT0.5S",
+        "PT0.5H",
+        "PT1,5H",
         "PT15",
         "15",
         "",
