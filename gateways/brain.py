@@ -50,6 +50,7 @@ from gateways.rows import (
     STAMPS,
     UNANSWERED,
     Outgoing,
+    Rejection,
     SentMessage,
     Stamp,
     Unanswered,
@@ -158,6 +159,11 @@ class GatewayBrain:
             case _:
                 draft = self._trade.draft(command, self.known, now)
                 return (self._send(draft, now),) if draft and draft.document else ()
+
+    def refused(self, command: Any, now: datetime) -> Sequence[Rejection]:  # a command of the trade
+        """Why nothing of a wish can be sent, item by item; empty when it is not about single items."""
+        draft = self._trade.draft(command, self.known, now)
+        return draft.refused if draft else ()
 
     def rows(self, recorded: Recorded[Event]) -> Sequence[Row]:
         """What an event shows, seen from the state before it."""

@@ -125,7 +125,7 @@ class Gateway:
             clock=clock,
             page_max=chosen.http.page_max,
         )
-        self.outbound = Outbound(self.desk, self.reader, store.idempotency, who=who, clock=clock)
+        self.outbound = Outbound(self.desk, self.brain, self.reader, store.idempotency, who=who, clock=clock)
         self.inbound = Inbound(self.desk, who=who, settled=self.outbound.settled)
         self.door = Door(self, participant=who.me.id, tokens=store.tokens, clock=clock, http=chosen.http)
         health = Health(trouble=self.trouble, measures=self.measures)

@@ -14,6 +14,7 @@ from aiohttp import web
 from documents.codes import ReasonCode
 from documents.values import Identifier, Mrid, Reason
 from gateways.bodies import FieldError, ReasonBody, RejectedBody, Verdict
+from gateways.brain import GatewayBrain
 from gateways.events import DocumentSent
 from gateways.identity import Identity
 from gateways.problems import ProblemError
@@ -39,13 +40,14 @@ class Outbound:
     def __init__(
         self,
         desk: Desk,
+        brain: GatewayBrain,
         reader: Reader,
         idempotency: PostgresIdempotency | MemoryIdempotency,
         *,
         who: Identity,
         clock: Clock,
     ) -> None:
-        self._desk, self._reader, self._idempotency = desk, reader, idempotency
+        self._desk, self._brain, self._reader, self._idempotency = desk, brain, reader, idempotency
         self._who, self._clock = who, clock
         self._bells = Bells()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -66,6 +68,18 @@ class Outbound:
         else:
             mrid, sent = await self._once(call, key, command, mrid, urgent=urgent)
         message = await self._judged(mrid, sent, wait_s or 0)
+        return self._answer(call, message)
+
+    async def repeated(self, call: Call) -> web.Response | None:
+        """The answer to a write that was sent before under its key, whatever has become of it since; None for a first.
+
+        Raises ProblemError.
+        """
+        key = call.request.headers.get("Idempotency-Key")
+        known = await self._idempotency.find(call.token.participant, key) if key is not None and _usable(key) else None
+        if known is None:
+            return None
+        message = await self._judged(_same(known, call), None, call.wait_s or 0)
         return self._answer(call, message)
 
     def settled(self, mrid: Mrid) -> None:
@@ -107,6 +121,8 @@ class Outbound:
         for event in outcome.events:
             if isinstance(event, DocumentSent):
                 return revision_of(event.document)
+        if rejected := self._brain.refused(command, self._clock.now()):
+            raise self._refusal((), tuple(rejected), None)
         raise ProblemError(
             HTTPStatus.CONFLICT,
             "Nothing of this can be sent: it was cancelled, is known already, or has changed. Read it, then decide.",
@@ -118,24 +134,17 @@ class Outbound:
         self, call: Call, key: str, command: Any, mrid: Mrid, *, urgent: bool
     ) -> tuple[Mrid, int | None]:  # a command of the gateway's brain
         """Send under a key, or find what was sent under it before. The revision is None for what was found."""
-        if not key.isascii() or not key.isprintable() or not 0 < len(key) <= KEY_MAX:
+        if not _usable(key):
             raise ProblemError(400, f"Idempotency-Key is unusable; expected 1 to {KEY_MAX} printable characters.")
-        request = f"{call.request.method} {call.request.path_qs}\n".encode() + call.raw
         promise = IdempotencyKey(
-            scope=call.token.participant, key=key, fingerprint=hashlib.sha256(request).hexdigest(), documents=(mrid,)
+            scope=call.token.participant, key=key, fingerprint=_fingerprint(call), documents=(mrid,)
         )
         lock = self._writing.setdefault(key, asyncio.Lock())
         async with lock:
             known = await self._idempotency.find(promise.scope, key)
             if known is None:
                 return mrid, await self._send(command, mrid, urgent=urgent, key=promise)
-        if known.fingerprint != promise.fingerprint:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "This Idempotency-Key was used for another request. Use a new key for each write.",
-                document=known.documents[0],
-            )
-        return known.documents[0], None
+        return _same(known, call), None
 
     async def _judged(self, mrid: Mrid, revision: int | None, wait_s: float) -> SentMessage:
         """The message once the hub has judged it, or as it stands when the wait is over."""
@@ -170,25 +179,48 @@ class Outbound:
                 document=message.mrid,
             )
         if message.verdict == "refused":
-            raise self._refusal(message)
+            raise self._refusal(message.reasons, message.rejected, message.mrid)
         created = call.request.method == "POST" and message.revision == 1 and message.verdict == "accepted"
         return answer(self.show(message), status=HTTPStatus.CREATED if created else HTTPStatus.OK, headers=headers)
 
-    def _refusal(self, message: SentMessage) -> ProblemError:
-        reasons = message.reasons + tuple(reason for item in message.rejected for reason in item.reasons)
+    def _refusal(
+        self, general: tuple[Reason, ...], rejected: tuple[Rejection, ...], document: Mrid | None
+    ) -> ProblemError:
+        """Nothing of a write is done: why, and why each item is not."""
+        reasons = general + tuple(reason for item in rejected for reason in item.reasons)
         first = next((reason for reason in reasons if reason.text), None) or next(iter(reasons), Reason("A02"))
         codes = {reason.code for reason in reasons}
         return ProblemError(
             HTTPStatus.CONFLICT if codes & CONFLICTS else HTTPStatus.UNPROCESSABLE_ENTITY,
             first.text or f"The hub refused this document ({first.code}).",
             reason=first.code,
-            document=message.mrid,
+            document=document,
             errors=tuple(
                 FieldError(at=self._who.show(item.id), problem=f"{reason.code}: {reason.text or 'refused'}")
-                for item in message.rejected
+                for item in rejected
                 for reason in item.reasons
             ),
         )
+
+
+def _usable(key: str) -> bool:
+    return key.isascii() and key.isprintable() and 0 < len(key) <= KEY_MAX
+
+
+def _fingerprint(call: Call) -> str:
+    request = f"{call.request.method} {call.request.path_qs}\n".encode() + call.raw
+    return hashlib.sha256(request).hexdigest()
+
+
+def _same(known: IdempotencyKey, call: Call) -> Mrid:
+    """The document that was sent under a key. Raises ProblemError (422) when that was another request."""
+    if known.fingerprint != _fingerprint(call):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "This Idempotency-Key was used for another request. Use a new key for each write.",
+            document=known.documents[0],
+        )
+    return known.documents[0]
 
 
 def shown_reasons(reasons: tuple[Reason, ...]) -> tuple[ReasonBody, ...]:

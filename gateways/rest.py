@@ -198,9 +198,17 @@ class Door:
                 body=_body(request, route, raw),
                 raw=raw,
             )
-            return await (self._polled(route, call) if route.poll else route.handler(self._gateway, call))
+            return await (self._polled(route, call) if route.poll else self._once(route, call))
 
         return run
+
+    async def _once(self, route: Route, call: Call) -> web.Response:
+        """A write that is repeated is answered before anybody asks whether it is still possible."""
+        if route.method != hdrs.METH_GET:
+            again: web.Response | None = await self._gateway.outbound.repeated(call)
+            if again is not None:
+                return again
+        return await route.handler(self._gateway, call)
 
     async def _polled(self, route: Route, call: Call) -> web.Response:
         """A long poll takes one of the places there are."""

@@ -242,6 +242,31 @@ async def test_an_idempotency_key_makes_a_repeated_write_one_write(scene: Scene)
     assert other.status == 422
 
 
+@pytest.mark.parametrize("path", [f"/assets/{A1}", f"/assets?id={A1}"])
+async def test_a_repeated_removal_gets_the_first_answer_though_nothing_is_left(scene: Scene, path: str) -> None:
+    headers = {"Idempotency-Key": "key-1"}
+
+    first = await scene.alpha.call("DELETE", path, wait=60, headers=headers)
+    again = await scene.alpha.call("DELETE", path, wait=60, headers=headers)
+    new = await scene.alpha.call("DELETE", path, wait=60, headers={"Idempotency-Key": "key-2"})
+
+    assert (first.status, again.status, again.body) == (200, 200, first.body)
+    assert new.status == 404
+
+
+async def test_r34_changes_of_which_none_can_be_sent_are_refused_item_by_item(scene: Scene) -> None:
+    unknown = await scene.alpha.call(
+        "PATCH", "/assets", {"assets": [{"id": A3, "name": "x"}, {"id": "A9", "name": "y"}]}
+    )
+    powerless = await scene.alpha.call("PATCH", f"/assets/{A1}", {"maxConsumption": 0})
+
+    assert (unknown.status, unknown.body["reason"], unknown.body["document"]) == (422, "A64", None)
+    assert unknown.body["detail"] == "This id is not registered by you. Register it first, with PUT."
+    assert [error["at"] for error in unknown.body["errors"]] == [A3, "A9"]
+    assert (powerless.status, powerless.body["reason"]) == (422, "A42")
+    assert (await scene.alpha.get(f"/assets/{A1}"))["maxConsumption"] == 10_000
+
+
 async def test_a_schedule_that_exists_already_is_409(scene: Scene) -> None:
     await scene.alpha.write("POST", "/schedules", {**schedule(A1), "mrid": "S1"})
 
