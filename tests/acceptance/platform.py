@@ -103,6 +103,7 @@ class Client:
     def __init__(self, platform: "Platform", player: Player) -> None:
         self.platform, self.player = platform, player
         self.token = f"token of {player.name}"
+        self.writes: list[Answer] = []
 
     @property
     def gateway(self) -> Gateway:
@@ -141,9 +142,12 @@ class Client:
             )
             for witness in WITNESSES:
                 witness(seen)
-            return Answer(
+            told = Answer(
                 answer.status, json.loads(raw) if is_json else raw.decode("utf-8", "replace"), seen.headers, raw
             )
+            if method != "GET":
+                self.writes.append(told)
+            return told
 
     async def get(self, path: str, **query: str | int) -> Json:
         """The JSON of a 200. `from_` stands for the parameter `from`."""

@@ -23,11 +23,11 @@ from hub.app import parts
 from hub.brain import PROJECTIONS, HubBrain
 from hub.ports import Recorded, Row
 from hub.rows import DSO_ASSETS
-from tests.acceptance.platform import Json, Platform, registration, shares
+from tests.acceptance.platform import VERDICT_S, Json, Platform, registration, shares
 from tests.acceptance.test_f6_foreseen_limits import limit
 from tests.acceptance.test_f7_unforeseen_limits import order
 from tests.acceptance.test_f8_schedules import schedule
-from tests.acceptance.views import logs_by_participant, make_ids_repeatable, shown, whole_view
+from tests.acceptance.views import logs_by_participant, make_ids_repeatable, measured, shown, whole_view
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def _assets(name: str, *assets: Any, grid: str) -> Step:
 
 def _write(tag: str, method: str, path: str, body: Callable[[Platform], Json] = lambda _: None) -> Step:
     name = tag.partition(" ")[0]
-    return tag, lambda p: p.clients[name].call(method, path, body(p))
+    return tag, lambda p: p.clients[name].call(method, path, body(p), wait=VERDICT_S)
 
 
 def _plan(name: str, *plans: tuple[str, list[int]], grid: str) -> Step:
@@ -171,7 +171,8 @@ def forbidden(reader: Player, other: Player) -> list[str]:
 async def check_words(platform: Platform, logs: Any) -> None:
     """Raise Leak when anybody sees a word of somebody else's."""
     for reader in PLAYERS:
-        view = await whole_view(platform, platform.clients[reader.name], logs)
+        client = platform.clients[reader.name]
+        view = await whole_view(platform, client, logs) + await measured(platform, client)
         for other in PLAYERS:
             if other == reader:
                 continue
@@ -184,7 +185,7 @@ async def check_words(platform: Platform, logs: Any) -> None:
 
 
 async def test_nobody_reads_a_word_of_anybody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """R38: AGR/AGR, DSO/DSO, AGR/DSO both ways, over bodies, ids, headers, errors, documents, and logs of gateways."""
+    """R38: AGR/AGR, DSO/DSO, AGR/DSO both ways, over bodies, ids, headers, errors, documents, logs, metrics."""
     make_ids_repeatable(monkeypatch)
     with logs_by_participant() as logs:
         async with Platform.running() as platform:

@@ -25,6 +25,9 @@ DATE = "Date"
 NOBODYS = "0123456789abcdef0123456789abcdef"
 """A well-formed mRID that nobody has used."""
 
+OPEN = ("/ping", "/nothing/here")
+"""Asked for without being about anybody."""
+
 Logs = Mapping[str, list[str]]
 
 
@@ -69,8 +72,18 @@ async def whole_view(platform: Platform, client: Client, logs: Logs) -> list[str
     """Every line a participant can see. Its clients have asked for everything there is, and for what is not there."""
     paths = _dso_paths(client) if client.player.role == "DSO" else _agr_paths(client)
     lines = [line async for line in _asked(client, [path async for path in paths])]
+    lines += [line for answer in client.writes for line in shown(answer)]
     lines += [line for arrival in platform.arrived[client.player.name] for line in _message(arrival.message)]
     return lines + logs[client.player.name]
+
+
+async def measured(platform: Platform, client: Client) -> list[str]:
+    """What a gateway tells without a token beside the contract, for the search for words; numbers of commits vary."""
+    lines = []
+    for path in ("/metrics", "/health/ready"):
+        async with platform.session.get(client.gateway.url + path) as answer:
+            lines += [f"{name}: {value}" for name, value in answer.headers.items()] + [await answer.text()]
+    return lines
 
 
 async def _asked(client: Client, paths: list[str]) -> Any:  # an async iterator of lines
@@ -101,7 +114,7 @@ def _message(message: Any) -> list[str]:  # hub.mades.message.Message
 
 
 async def _agr_paths(client: Client) -> Any:  # an async iterator of paths
-    for path in ("/assets", "/schedules", "/limits", "/limits/active", "/limits/changes?after=0&timeout=0", "/ping"):
+    for path in ("/assets", "/schedules", "/limits", "/limits/active", "/limits/changes?after=0&timeout=0", *OPEN):
         yield path
     for item in await client.items("/assets"):
         yield f"/assets/{item['id']}"
@@ -116,7 +129,7 @@ async def _agr_paths(client: Client) -> Any:  # an async iterator of paths
 
 
 async def _dso_paths(client: Client) -> Any:  # an async iterator of paths
-    for path in ("/connection-points", "/assets", "/assets/changes?after=0&timeout=0", "/limits", "/ping"):
+    for path in ("/connection-points", "/assets", "/assets/changes?after=0&timeout=0", "/limits", *OPEN):
         yield path
     for path in ("/schedules", "/schedules/changes?after=0&timeout=0"):
         yield path
