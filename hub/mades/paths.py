@@ -30,6 +30,12 @@ CODE: Final = re.compile(r"[A-Za-z0-9@:-]{1,64}")
 """A component code. MADES allows `[A-Za-z0-9-@]+`; the colon parts coding scheme and code of an identifier."""
 
 
+_END: Final = r"$(?!\n)"
+"""The end of a name or key. `$` alone would overlook a line feed there, in Python and at RabbitMQ."""
+
+_NOTHING: Final = f"^{_END}"
+
+
 class Party(StrEnum):
     """What a component is in the exchange."""
 
@@ -154,10 +160,10 @@ def access(code: str, party: Party, *, hub: str, queues: Iterable[str], partners
     receivers = "|".join(map(re.escape, sorted(partners))) if party is Party.HUB else re.escape(hub)
     types = "|".join(sendable(party))
     kinds = rf"({Kind.STANDARD}|{Kind.TRACING})\.({types})|{Kind.ACKNOWLEDGEMENT}\.[A-Za-z0-9-]+"
-    topic = rf"^({receivers})\.{re.escape(code)}\.({kinds})$"
+    topic = rf"^({receivers})\.{re.escape(code)}\.({kinds}){_END}"
     return Access(
-        configure="^$",
-        write=rf"^{re.escape(EXCHANGE)}$",
-        read="^(" + "|".join(map(re.escape, queues)) + ")$",
-        topic=topic if receivers else "^$",
+        configure=_NOTHING,
+        write=f"^{re.escape(EXCHANGE)}{_END}",
+        read="^(" + "|".join(map(re.escape, queues)) + f"){_END}",
+        topic=topic if receivers else _NOTHING,
     )

@@ -90,6 +90,7 @@ def test_f1_a_participant_writes_as_itself_to_the_hub_and_reads_its_own() -> Non
         "A01:HUB.A01:SOUTH.STD.TPS-POINTS",
         "A01:SOUTH.A01:NORTH.STD.TPS-POINTS",
         "A01:HUB.A01:NORTH.STD.TPS-POINTS.x",
+        "A01:HUB.A01:NORTH.ACK.TPS-ASSETS\n",
     ):
         assert not re.fullmatch(rules.topic, key)
     assert re.fullmatch(rules.read, "mades.ep.A01:NORTH.bulk.1")
