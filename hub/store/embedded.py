@@ -25,6 +25,7 @@ import asyncpg
 
 from hub.errors import SettingsError, Unavailable
 from hub.store.binaries import find_binaries, readable_binaries
+from hub.store.lifetime import die_with_parent
 from hub.store.migrate import READER
 
 SUPERUSER: Final = "tps"
@@ -183,7 +184,7 @@ class EmbeddedPostgres:
                 stderr=stderr,
                 pass_fds=passed,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 # one system call, loaded before the fork
+                preexec_fn=die_with_parent(signal.SIGINT),  # noqa: PLW1509 # one system call, loaded before the fork
                 **_as(user),
             )
 
@@ -314,22 +315,3 @@ async def _ended(gone: Callable[[], bool]) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _die_with_parent() -> None:
-    """In the child: be told to end when the thread that started us ends (Linux)."""
-    if _prctl:
-        _prctl(1, signal.SIGINT)
-
-
-def _load_prctl() -> Callable[[int, int], int] | None:
-    """Loaded before any fork: a child must not take locks."""
-    if not sys.platform.startswith("linux"):
-        return None
-    import ctypes  # noqa: PLC0415 # needed on Linux only
-
-    prctl: Callable[[int, int], int] = ctypes.CDLL(None).prctl
-    return prctl
-
-
-_prctl = _load_prctl()
