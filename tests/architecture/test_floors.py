@@ -31,11 +31,13 @@ FLOORS = (
     Floor(2, ("hub.mades.certificates",), frozenset({"msgspec"})),
     Floor(3, ("hub.aggregates", "hub.projections", "hub.state", "hub.brain"), frozenset({"msgspec", "eventsourcing"})),
     Floor(3, ("hub.mades.exchange", "hub.mades.paths", "hub.mades.manifest"), frozenset({"msgspec", "lxml"})),
+    Floor(3, ("hub.mades.topology",), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.codec",), frozenset({"msgspec", "lxml"})),
     Floor(4, ("hub.intake", "hub.compose"), frozenset({"msgspec"})),
     Floor(5, ("hub.store", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),
     Floor(5, ("hub.mades.seal", "hub.mades.keyring", "hub.mades.cipher", "hub.mades.signature"), ANY),
     Floor(5, ("hub.mades.pki", "hub.mades.directory_client", "hub.mades.provision"), ANY),
+    Floor(5, ("hub.mades.management", "hub.mades.tls"), ANY),
     Floor(6, ("hub.desk", "hub.lanes", "hub.feed", "hub.dispatch", "hub.mades.endpoint"), ANY),
     Floor(
         7,
