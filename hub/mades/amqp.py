@@ -8,12 +8,13 @@ it, so every lane has a channel of its own and a refused message is tried once m
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aio_pika
 from aio_pika.abc import (
@@ -103,31 +104,40 @@ class AmqpTransport:
         url: str,
         *,
         code: str,
-        queues: Mapping[Queue, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        suffix: str | None = None,
         heartbeat_s: int = 10,
         reconnect_s: float = 1.0,
         publish_timeout_s: float = PUBLISH_TIMEOUT_S,
     ) -> "AmqpTransport":
         """Connect as `code`; after that the connection mends itself.
 
-        `queues` are the names of the component's own queues; by default those that belong to the password in `url`.
+        With `tls` (hub.mades.tls.client_context) the certificate in it is the proof of identity, and `url` names no
+        user. `suffix` ends the names of the component's own queues; by default it follows from the password in `url`.
 
         Raises:
-            Unavailable: nobody answers there.
-            Refused: the broker does not know this code and password, or has no such virtual host.
+            Unavailable: nobody answers there, or the handshake of TLS fails.
+            Refused: the broker does not know this code and proof, or has no such virtual host.
         """
-        if queues is None:
-            suffix = queue_suffix(code, unquote(urlsplit(url).password or ""))
-            queues = {queue: queue_name(code, queue, suffix=suffix) for queue in Queue}
+        parts = urlsplit(url)
+        own = queue_suffix(code, unquote(parts.password or "")) if suffix is None else suffix
+        queues = {queue: queue_name(code, queue, suffix=own) for queue in Queue}
         try:
             connection = await aio_pika.connect_robust(
-                url, timeout=publish_timeout_s, heartbeat=heartbeat_s, reconnect_interval=reconnect_s
+                urlunsplit(parts._replace(query="auth=EXTERNAL")) if tls else url,
+                ssl_context=tls,
+                timeout=publish_timeout_s,
+                heartbeat=heartbeat_s,
+                reconnect_interval=reconnect_s,
             )
         except (AuthenticationError, ProbableAuthenticationError, InvalidFrameError) as error:
             # A virtual host that is not there is answered with a close in the middle of the handshake.
-            raise Refused(f"The broker refuses {code}: its password, or the virtual host.") from error
+            proof = "certificate" if tls else "password"
+            raise Refused(f"The broker refuses {code}: its {proof}, or the virtual host.") from error
+        except ssl.SSLError as error:
+            raise Unavailable(f"The broker and {code} do not accept each other's certificate: {error}.") from error
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
-            raise Unavailable(f"No broker answers at {urlsplit(url).hostname}:{urlsplit(url).port}.") from error
+            raise Unavailable(f"No broker answers at {parts.hostname}:{parts.port}.") from error
         transport = cls(connection, queues, publish_timeout_s)
         await transport._open()
         return transport
@@ -170,23 +180,28 @@ class AmqpTransport:
             Unavailable: no confirm; the broker may have it all the same.
         """
         try:
-            await self._publish(self._lanes[_lane(message)], message)
+            async with self._publishing(message):
+                await self._hand_over(self._lanes[_lane(message)], message)
         except Refused:
             # The channel was closed for everybody on it, so this may be the echo of another's fault: ask alone.
-            async with await self._channel(on_return_raises=True) as channel:
-                await self._publish(channel, message)
+            async with self._publishing(message), await self._channel(on_return_raises=True) as channel:
+                await self._hand_over(channel, message)
 
-    async def _publish(self, channel: AbstractRobustChannel, message: Publication) -> None:
+    async def _hand_over(self, channel: AbstractRobustChannel, message: Publication) -> None:
+        await channel.ready()
+        exchange = await channel.get_exchange(EXCHANGE, ensure=False)
+        await exchange.publish(
+            _properties(message), routing_key=_key(message), mandatory=True, timeout=self._publish_timeout_s
+        )
+
+    @asynccontextmanager
+    async def _publishing(self, message: Publication) -> AsyncIterator[None]:
+        """What goes wrong meanwhile, in the words of the port. The client's own timeout starts only on a channel."""
         if not self.connected:
             raise Unavailable("The broker is not connected.")
         try:
-            # The client's own timeout starts only once it has a channel.
             async with asyncio.timeout(self._publish_timeout_s + 1):
-                await channel.ready()
-                exchange = await channel.get_exchange(EXCHANGE, ensure=False)
-                await exchange.publish(
-                    _properties(message), routing_key=_key(message), mandatory=True, timeout=self._publish_timeout_s
-                )
+                yield
         except PublishError as error:
             raise Unroutable(f"{message.receiver} has no queue at the broker.") from error
         except DeliveryError as error:

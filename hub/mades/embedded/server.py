@@ -7,14 +7,18 @@ Its owner provisions it in code (there is no way to do that over the network), f
 import asyncio
 import hmac
 import re
+import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Self
 from urllib.parse import quote
 
+from cryptography import x509
 from msgspec import Struct
 
 from hub.clock import SystemClock
+from hub.mades import pki
+from hub.mades.certificates import CertificateType
 from hub.mades.embedded.queues import MAX_BYTES, MAX_MESSAGES, DeadLetter, Stored, WaitingQueue
 from hub.mades.embedded.session import Session
 from hub.mades.paths import (
@@ -37,10 +41,14 @@ _SWEEP_S: Final = 1.0
 
 
 class Component(Struct, frozen=True):
-    """A user of the broker: what it is in the exchange, and its password."""
+    """A user of the broker: what it is in the exchange, and how it proves itself.
+
+    By its password, or by its certificate where the broker has TLS; then `suffix` ends the names of its queues.
+    """
 
     party: Party
-    password: str
+    password: str = ""
+    suffix: str = ""
 
 
 class EmbeddedBroker:
@@ -51,6 +59,7 @@ class EmbeddedBroker:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         on_dead: Callable[[DeadLetter], None] | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
@@ -58,6 +67,8 @@ class EmbeddedBroker:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self.host, self.port = host, port
+        self.mechanism = "EXTERNAL" if tls else "PLAIN"
+        self._tls = tls
         self.max_message_bytes = max_message_bytes
         self.dead_count = 0
         self.dead: deque[DeadLetter] = deque(maxlen=_KEPT_DEAD)
@@ -74,7 +85,7 @@ class EmbeddedBroker:
 
     async def start(self) -> None:
         """Listen. A port of 0 takes a free one and keeps it over a stop and start."""
-        self._server = await asyncio.start_server(self._accept, self.host, self.port)
+        self._server = await asyncio.start_server(self._accept, self.host, self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         self._sweeper = asyncio.create_task(self._sweep(), name="embedded-broker.sweep")
 
@@ -114,7 +125,9 @@ class EmbeddedBroker:
         }
 
     def url(self, code: str) -> str:
-        """Where this component connects; holds its password."""
+        """Where this component connects; holds its password, if it has one."""
+        if self._tls:
+            return f"amqps://{self.host}:{self.port}/{VIRTUAL_HOST}"
         return amqp_url(self.host, self.port, code, self._components[code].password)
 
     def depth(self, code: str, queue: Queue) -> int:
@@ -126,7 +139,17 @@ class EmbeddedBroker:
     def authentic(self, user: str, password: str) -> bool:
         """Whether this is that user's password."""
         component = self._components.get(user)
-        return component is not None and hmac.compare_digest(component.password.encode(), password.encode())
+        if component is None or not component.password:
+            return False
+        return hmac.compare_digest(component.password.encode(), password.encode())
+
+    def user_of(self, certificate: bytes | None) -> str | None:
+        """The component that an AUTHENTICATION certificate (DER) names; TLS has checked its chain and its time."""
+        if certificate is None:
+            return None
+        shown = x509.load_der_x509_certificate(certificate)
+        code = pki.common_name(shown)
+        return code if code in self._components and pki.is_for(shown, CertificateType.AUTHENTICATION) else None
 
     def hosts(self, virtual_host: str) -> bool:
         """Whether this virtual host is here."""
@@ -135,7 +158,6 @@ class EmbeddedBroker:
     def may(self, user: str, permission: str, name: str) -> bool:
         """Whether a user may `configure`, `write` or `read` what is called `name`, or write the key (`topic`)."""
         rules = self._access.get(user)
-        # The whole name: `$` alone would overlook a line feed at its end.
         return rules is not None and re.fullmatch(getattr(rules, permission), name) is not None
 
     def exchange_exists(self, name: str) -> bool:
@@ -216,7 +238,7 @@ def amqp_url(host: str, port: int, code: str, password: str) -> str:
 
 
 def _name(code: str, component: Component, queue: Queue) -> str:
-    return queue_name(code, queue, suffix=queue_suffix(code, component.password))
+    return queue_name(code, queue, suffix=component.suffix or queue_suffix(code, component.password))
 
 
 def _queue_names(code: str, component: Component) -> list[str]:

@@ -104,7 +104,7 @@ class Session:
         if await self._reader.readexactly(len(_PROTOCOL)) != _PROTOCOL:
             self._writer.write(_PROTOCOL)
             raise EOFError("not AMQP 0-9-1")
-        self.send(0, Connection.Start(0, 9, _PROPERTIES, "PLAIN", "en_US"))
+        self.send(0, Connection.Start(0, 9, _PROPERTIES, self.broker.mechanism, "en_US"))
         start = await self._expect(Connection.StartOk)
         self.user = self._authenticate(start)
         self.send(0, Connection.Tune(CHANNEL_MAX, FRAME_MAX, HEARTBEAT_S))
@@ -117,10 +117,19 @@ class Session:
         self.send(0, Connection.OpenOk())
 
     def _authenticate(self, start: Connection.StartOk) -> str:
-        parts = start.response.split("\0") if start.mechanism == "PLAIN" else []
-        if len(parts) != 3 or not self.broker.authentic(parts[1], parts[2]):
-            raise ConnectionFault(403, "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN")
-        return parts[1]
+        if start.mechanism == self.broker.mechanism and (user := self._proven_user(start.response)):
+            return user
+        raise ConnectionFault(
+            403, f"ACCESS_REFUSED - Login was refused using authentication mechanism {self.broker.mechanism}"
+        )
+
+    def _proven_user(self, response: str) -> str | None:
+        """Who the client is: by its certificate where the broker has TLS, else by its password."""
+        tls = self._writer.get_extra_info("ssl_object")
+        if tls is not None:
+            return self.broker.user_of(tls.getpeercert(binary_form=True))
+        parts = response.split("\0")
+        return parts[1] if len(parts) == 3 and self.broker.authentic(parts[1], parts[2]) else None
 
     async def _expect(self, kind: Any) -> Any:  # the frame classes of pamqp share no type that names their fields
         _, frame = await self._read()
