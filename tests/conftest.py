@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hub.web.sockets import allow_many_sockets
 from tests.thoroughness import examples
 
-FIXTURES = ("tests.fixtures_store", "tests.fixtures_system")
+FIXTURES = ("tests.fixtures_broker", "tests.fixtures_store", "tests.fixtures_system")
 pytest_plugins = [name for name in FIXTURES if find_spec(name)]
 
 # Machines differ in speed: a slow example is no failure, so there is no deadline.

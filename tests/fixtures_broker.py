@@ -1,0 +1,98 @@
+"""The real broker for tests: one RabbitMQ for each worker of the session, emptied for each test.
+
+A container, an installed package, or one installed for it (`gateways.demo.rabbitmq`). Or your own, for tests alone, for
+its virtual host `mades` is deleted each time: TPS_TEST_AMQP_URL (`amqps://host:port/mades`),
+TPS_TEST_AMQP_MANAGEMENT_URL (`http://user:password@host:port`) and TPS_TEST_AMQP_AUTHORITY, a folder with root.pem,
+issuing.pem and issuing.key of an authority that it trusts. Without any a test is skipped, on a build server it fails.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gateways.demo.rabbitmq import Rabbit, rabbitmq
+from hub.errors import Unavailable
+from hub.mades.paths import VIRTUAL_HOST
+from tests.mades_brokers import Certificates, RabbitTls
+
+OWN = "TPS_TEST_AMQP_URL"
+
+
+class RealBroker:
+    """A RabbitMQ that starts when the first test wants it; `node` is None when it is not ours to stop."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory, self._stack = directory, AsyncExitStack()
+        self._broker: RabbitTls | None = None
+        self._reason = ""
+        self.node: Rabbit | None = None
+
+    async def fresh(self) -> RabbitTls:
+        """RabbitMQ with the components provisioned and nothing in it."""
+        broker = await self._running()
+        await broker.reset()
+        return broker
+
+    async def provisioned(self) -> RabbitTls:
+        """RabbitMQ with the components provisioned; there may be messages of earlier tests."""
+        broker = await self._running()
+        await broker.provision()
+        return broker
+
+    async def _running(self) -> RabbitTls:
+        if self._reason:
+            unavailable(self._reason)
+        if self._broker is None:
+            try:
+                self._broker = await (self._given() if os.environ.get(OWN) else self._started())
+            except Unavailable as error:
+                self._reason = str(error)
+                unavailable(self._reason)
+        assert self._broker is not None
+        return self._broker
+
+    async def stop(self) -> None:
+        if self.node:
+            self.node.kill()  # nothing in it is wanted any more, and a good end takes seconds
+        await self._stack.aclose()
+
+    async def _given(self) -> RabbitTls:
+        certificates = Certificates(Path(os.environ["TPS_TEST_AMQP_AUTHORITY"]))
+        return RabbitTls(os.environ[OWN], os.environ["TPS_TEST_AMQP_MANAGEMENT_URL"], certificates)
+
+    async def _started(self) -> RabbitTls:
+        certificates = Certificates(self._directory)
+        self.node = await self._stack.enter_async_context(rabbitmq(self._directory / "node", certificates.server()))
+        url = f"amqps://localhost:{self.node.port}/{VIRTUAL_HOST}"
+        return RabbitTls(url, self.node.management_url, certificates)
+
+
+def unavailable(reason: str) -> None:
+    """Skip, for a stated reason; on a build server fail."""
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def real_broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RealBroker]:
+    """The broker of this worker, started at first use."""
+    broker = RealBroker(tmp_path_factory.mktemp("rabbitmq"))
+    yield broker
+    await broker.stop()
+
+
+@pytest_asyncio.fixture
+async def rabbit(real_broker: RealBroker) -> RabbitTls:
+    """RabbitMQ with the components provisioned and nothing in it."""
+    return await real_broker.fresh()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates for brokers that do not outlive the session."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
