@@ -30,6 +30,7 @@ FLOORS = (
     Floor(2, ("hub.errors", "hub.ports", "hub.mades.message", "hub.mades.errors"), frozenset({"msgspec"})),
     Floor(2, ("hub.mades.certificates",), frozenset({"msgspec"})),
     Floor(3, ("hub.aggregates", "hub.projections", "hub.state", "hub.brain"), frozenset({"msgspec", "eventsourcing"})),
+    Floor(3, ("hub.directory",), frozenset({"msgspec", "lxml"})),
     Floor(3, ("hub.mades.exchange", "hub.mades.paths", "hub.mades.manifest"), frozenset({"msgspec", "lxml"})),
     Floor(3, ("hub.mades.topology",), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.codec",), frozenset({"msgspec", "lxml"})),
