@@ -18,7 +18,18 @@ from hub.logs import Format, Level
 from hub.settings_sources import Kind, Secret, Setting, describe, read
 from hub.values import Role
 
-__all__ = ["EMBEDDED", "KINDS", "GatewaySettings", "HubSettings", "Secret", "Setting", "Sources", "describe", "load"]
+__all__ = [
+    "EMBEDDED",
+    "KINDS",
+    "DirectorySettings",
+    "GatewaySettings",
+    "HubSettings",
+    "Secret",
+    "Setting",
+    "Sources",
+    "describe",
+    "load",
+]
 
 EMBEDDED: Final = "embedded"
 
@@ -82,6 +93,36 @@ class Gateway(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Seconds, Meta(description="A DSO is reminded this long before an unforeseen limit ends (R15)")
     ] = 900.0
     resync_s: Annotated[Seconds, Meta(description="Time between requests for the full state (R13)")] = 86_400.0
+
+
+class Directory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Component Directory: who it is, what it signs with, where components reach it."""
+
+    id: Annotated[Id, Meta(description="EIC of the directory; also its component code")]
+    dir: Annotated[Path, Meta(description="Folder of its authority, keys and certificates")] = Path(".tps-directory")
+    organization: Annotated[str, Meta(description="Who operates it, as its components are told", min_length=1)] = (
+        "Operator of the platform"
+    )
+    email: Annotated[str, Meta(description="Where its operator is reached, as its components are told")] = ""
+    hosts: Annotated[
+        str, Meta(description="Names and addresses in its server certificate, parted by commas", min_length=1)
+    ] = "localhost,127.0.0.1"
+    host: Annotated[str, Meta(description="Address to listen on for components", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on for components; 0 takes a free one")] = (
+        8443
+    )
+    network: Annotated[str, Meta(description="Name of the network that its components are on", min_length=1)] = (
+        "internet"
+    )
+    ttl_s: Annotated[Seconds, Meta(description="How long a component may use its copy without news; 28 days")] = (
+        2_419_200.0
+    )
+    validity_days: Annotated[int, Meta(ge=1, le=825, description="How long a component's certificates hold")] = 365
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names in its server certificate, the first one being what it is called."""
+        return tuple(host.strip() for host in self.hosts.split(","))
 
 
 class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,7 +201,16 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     log: Log = field(default_factory=Log)
 
 
-KINDS: Final[tuple[type[Struct], ...]] = (HubSettings, GatewaySettings)
+class DirectorySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of `tps directory`; `http` is the operator's own door."""
+
+    directory: Directory
+    database: Database = field(default_factory=Database)
+    http: Http = field(default_factory=Http)
+    log: Log = field(default_factory=Log)
+
+
+KINDS: Final[tuple[type[Struct], ...]] = (HubSettings, GatewaySettings, DirectorySettings)
 """Every kind of settings. One file or environment may serve several processes: each takes what is meant for it."""
 
 

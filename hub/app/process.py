@@ -19,7 +19,7 @@ from hub.desk import Desk
 from hub.errors import Unavailable
 from hub.feed import Bells
 from hub.mades.amqp import AmqpTransport
-from hub.settings import EMBEDDED, HubSettings
+from hub.settings import EMBEDDED, DirectorySettings, HubSettings
 from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
@@ -129,17 +129,17 @@ async def operating(settings: HubSettings) -> AsyncIterator[tuple[Desk, Postgres
 
 
 @asynccontextmanager
-async def database(settings: HubSettings) -> AsyncIterator[str]:
-    """The URL of the hub's database; the embedded server runs for as long as the block lasts."""
+async def database(settings: HubSettings | DirectorySettings, name: str = DATABASE) -> AsyncIterator[str]:
+    """The URL of a component's database; the embedded server runs for as long as the block lasts."""
     url = settings.database.url.reveal()
     if url != EMBEDDED:
         yield url
         return
-    if (running := running_url(settings.database.dir, DATABASE)) and await _answers(running):
+    if (running := running_url(settings.database.dir, name)) and await _answers(running):
         yield running
         return
     async with EmbeddedPostgres(settings.database.dir, durable=True) as postgres:
-        yield await postgres.database(DATABASE)
+        yield await postgres.database(name)
 
 
 async def _answers(url: str) -> bool:

@@ -3,6 +3,7 @@
 JSON with the words of the directory's XML; bytes are base64.
 """
 
+from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
@@ -32,6 +33,7 @@ class RegistrationAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
     code: str
     status: Status
     why: str = ""
+    directory: str = ""
     certificates: tuple[Certificate, ...] = ()
     chain: tuple[bytes, ...] = ()
     brokers: tuple[str, ...] = ()
@@ -62,3 +64,13 @@ class SyncRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkn
 
     known: tuple[Known, ...] = ()
     home_only: bool = False
+
+
+def fingerprint_of(secret: str) -> str:
+    """How a token is known without its secret. Tokens are long and random, so that a plain hash keeps them."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def registration_of(fingerprint: str) -> str:
+    """The id of what a token registers: its holder can compute it, should the answer be lost."""
+    return sha256(b"registration " + fingerprint.encode()).hexdigest()[:32]

@@ -47,16 +47,22 @@ def route(
     if to is None or to.party.type is not ComponentType.ENDPOINT:
         raise MadesError("E-UNKNOWN-RECEIVER", "The component directory knows no endpoint with this code.")
     path = select(to.configuration.paths, sender=sender, message_type=message_type, at=at)
+    broker = broker_of(path, to, records)
+    _check_carried(broker, sender=sender, message_type=message_type)
+    if origin:
+        _check_network(origin, broker)
+    return broker.code
+
+
+def broker_of(path: MessagePath, receiver: ComponentRecord, records: Mapping[str, ComponentRecord]) -> ComponentRecord:
+    """The broker a path leads over. Raises MadesError: E-PATH-INVALID when it does not lead to the receiver."""
     if path.broker is None:
         raise MadesError("E-PATH-INVALID", "The receiver's path is DIRECT; this platform sends over its broker only.")
     broker = records.get(path.broker)
     if broker is None or broker.party.type is not ComponentType.BROKER:
         raise MadesError("E-PATH-INVALID", f"The receiver's path leads over {path.broker}, which is no known broker.")
-    _check_carried(broker, sender=sender, message_type=message_type)
-    for end in filter(None, (origin, to)):
-        if not set(end.configuration.networks) & set(broker.configuration.networks):
-            raise MadesError("E-PATH-INVALID", f"{end.code} and the broker {broker.code} share no network.")
-    return broker.code
+    _check_network(receiver, broker)
+    return broker
 
 
 def holds(path: MessagePath, at: datetime) -> bool:
@@ -88,6 +94,11 @@ def _overlap(one: MessagePath, other: MessagePath) -> bool:
     return (one.valid_to is None or other.valid_from < one.valid_to) and (
         other.valid_to is None or one.valid_from < other.valid_to
     )
+
+
+def _check_network(end: ComponentRecord, broker: ComponentRecord) -> None:
+    if not set(end.configuration.networks) & set(broker.configuration.networks):
+        raise MadesError("E-PATH-INVALID", f"{end.code} and the broker {broker.code} share no network.")
 
 
 def _check_carried(broker: ComponentRecord, *, sender: str, message_type: str) -> None:

@@ -6,9 +6,13 @@ from typing import Final
 import click
 from msgspec import Struct
 
-from hub.settings import GatewaySettings, HubSettings, Setting, describe
+from hub.settings import DirectorySettings, GatewaySettings, HubSettings, Setting, describe
 
-KINDS: Final[dict[str, type[Struct]]] = {"hub": HubSettings, "gateway": GatewaySettings}
+KINDS: Final[dict[str, type[Struct]]] = {
+    "hub": HubSettings,
+    "gateway": GatewaySettings,
+    "directory": DirectorySettings,
+}
 
 
 @click.group()

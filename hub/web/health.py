@@ -64,15 +64,18 @@ class Health(Collector):
 
 
 @asynccontextmanager
-async def listening(app: web.Application, http: Http, *, grace_s: float = 5.0) -> AsyncIterator[int]:
+async def listening(
+    app: web.Application, http: Http, *, grace_s: float = 5.0, tls: SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serve an application as the settings say for as long as the block lasts; yields the port.
 
-    Requests under way get `grace_s` to end. A client that goes away cancels its handler.
+    `tls` replaces the settings' certificate. Requests under way get `grace_s` to end. A client that goes away cancels
+    its handler.
     """
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=grace_s, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, http.host, http.port, ssl_context=_tls(http))
+        site = web.TCPSite(runner, http.host, http.port, ssl_context=tls or _tls(http))
         await site.start()
         yield runner.addresses[0][1]
     finally:

@@ -39,13 +39,14 @@ FLOORS = (
     Floor(5, ("hub.mades.seal", "hub.mades.keyring", "hub.mades.cipher", "hub.mades.signature"), ANY),
     Floor(5, ("hub.mades.pki", "hub.mades.directory_client", "hub.mades.provision"), ANY),
     Floor(5, ("hub.mades.management", "hub.mades.tls"), ANY),
+    Floor(5, ("hub.mades.credentials", "hub.mades.directory_copy", "hub.mades.enrolment", "hub.mades.https"), ANY),
     Floor(6, ("hub.desk", "hub.lanes", "hub.feed", "hub.dispatch", "hub.mades.endpoint"), ANY),
     Floor(
         7,
         ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs", "hub.version"),
         ANY,
     ),
-    Floor(7, ("hub.app", "hub.verbs"), ANY),
+    Floor(7, ("hub.app", "hub.directory_service", "hub.verbs"), ANY),
     Floor(7, ("gateways", "raml"), ANY),
 )
 PURE = range(5)

@@ -121,6 +121,6 @@ def test_an_error_ends_in_words_and_not_in_a_stack_trace(
 def test_the_table_of_settings_in_the_manual_is_what_the_program_says(root: Path) -> None:
     page = (root / "docs" / "operating.md").read_text("utf-8")
 
-    for kind in ("hub", "gateway"):
+    for kind in ("hub", "gateway", "directory"):
         table = CliRunner().invoke(tps, ["settings", "list", "--markdown", kind], prog_name="tps").output
         assert f"<!-- settings: {kind} -->\n{table}<!-- end -->" in page, "run scripts/document-settings"

@@ -1,0 +1,100 @@
+"""The way to the component directory: pull its content on start, regularly, and when somebody unknown turns up
+(floor 5; MADES 4.6.4).
+
+    client = DirectoryClient("https://directory.example:8443", copy=copy, folder=folder, clock=clock, jitter=...)
+    await client.sync()                                   # once, and tell how it went
+    group.create_task(client.run(), name="directory")     # every 5 minutes, +-10 %
+
+An outage is no error: the copy stays in use until its time to live is over.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from hub.directory.calls import SIGNATURE, SIGNED_BY, SyncRequest
+from hub.directory.values import Configuration
+from hub.errors import Rejected, Unavailable
+from hub.mades import credentials, pki
+from hub.mades.directory_copy import DirectoryCopy, answer_of
+from hub.mades.errors import MadesError
+from hub.mades.https import Reply, call
+from hub.ports import Clock
+
+PERIOD_S: Final = 300.0
+SPREAD: Final = 0.1
+FORCED_PAUSE_S: Final = 10.0
+"""Strangers cannot make us ask more often than this."""
+
+log = structlog.get_logger("hub.mades.directory")
+
+
+class DirectoryClient:
+    """See the module's charter. `trouble` says what was wrong with the last sync, None when nothing was."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        copy: DirectoryCopy,
+        folder: Path,
+        clock: Clock,
+        jitter: Callable[[], float],
+        period_s: float = PERIOD_S,
+    ) -> None:
+        """`folder` holds the component's credentials; `jitter` gives numbers from -1 to 1 (tests: always 0)."""
+        self.copy, self._url, self._folder, self._clock = copy, url.rstrip("/"), folder, clock
+        self._jitter, self._period_s = jitter, period_s
+        self._turn = asyncio.Lock()
+        self._last_forced_s: float | None = None
+        self.trouble: str | None = "The directory was not asked yet."
+
+    async def run(self) -> None:
+        """Ask now and then regularly, until cancelled; what goes wrong is logged and tried again."""
+        while True:
+            await self.sync()
+            await self._clock.sleep(self._period_s * (1 + SPREAD * self._jitter()))
+
+    async def sync(self) -> bool:
+        """Ask once; whether the copy is now what the directory says. Does not raise: see `trouble`."""
+        async with self._turn:
+            try:
+                changed = await self._pull()
+            except (Unavailable, MadesError, Rejected, pki.CertificateRefused) as error:
+                self.trouble = str(error)
+                log.warning("directory.not_synchronised", content_id=self.copy.content_id, error=str(error))
+                return False
+        self.trouble = None
+        if changed:
+            log.info("directory.synchronised", content_id=self.copy.content_id, components=len(self.copy.codes))
+        return True
+
+    async def force(self) -> bool:
+        """Ask out of turn, because somebody is unknown or a certificate is not listed; whether it was asked.
+
+        At most once in ten seconds, whoever turns up.
+        """
+        now_s = self._clock.monotonic()
+        if self._last_forced_s is not None and now_s - self._last_forced_s < FORCED_PAUSE_S:
+            return False
+        self._last_forced_s = now_s
+        return await self.sync()
+
+    async def configure(self, configuration: Configuration) -> None:
+        """Say where and how this component is reached. Raises Unavailable, Rejected, CertificateRefused."""
+        body = msgspec.json.encode(configuration)
+        await self._call("PUT", f"/components/{self.copy.code}/configuration", body)
+
+    async def _pull(self) -> bool:
+        asked = SyncRequest(known=tuple(self.copy.known))
+        reply = await self._call("POST", "/sync", msgspec.json.encode(asked))
+        signature, certificate = reply.headers.get(SIGNATURE, ""), reply.headers.get(SIGNED_BY, "")
+        return self.copy.take(answer_of(reply.body, signature=signature, certificate=certificate))
+
+    async def _call(self, method: str, path: str, body: bytes) -> Reply:
+        context = credentials.load(self._folder).client_context(self._clock.now())
+        return await call(method, self._url + path, body, context=context)
