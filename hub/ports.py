@@ -35,13 +35,15 @@ class Sending(Struct, frozen=True, kw_only=True):
     """That a row leaves at once as one document.
 
     `document` is the business id that travels with it: its own mRID, on an answer the mRID of what it answers (R26).
-    `expires` is when delivery stops being worth it (R27).
+    `expires` is when delivery stops being worth it (R27). `message_id` is what the message is known by; by default the
+    store chooses.
     """
 
     business_type: str
     document: str
     expires: Instant
     urgent: bool = False
+    message_id: str | None = None
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -49,7 +51,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
     `group`, `valid` and `issued` are what lists are filtered by: a group (connection point, asset), the span the
     content is about, and the instant it was issued (default: when it was recorded). A row with `send` is also an
-    outgoing document.
+    outgoing document. A row that `confirms` a message taken in unconfirmed (its sender, its id) also queues the receive
+    acknowledgement of it, once.
     """
 
     view: str
@@ -60,6 +63,7 @@ class Row(Struct, frozen=True, kw_only=True):
     valid: Interval | None = None
     issued: Instant | None = None
     send: Sending | None = None
+    confirms: tuple[str, str] | None = None
 
 
 class Scope(Struct, frozen=True):
@@ -112,7 +116,8 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
 class InboxEntry(Struct, frozen=True, kw_only=True):
     """A message taken in: identity is (sender, message_id); `digest` is the hexadecimal SHA-256 of the payload.
 
-    `manifest` is what the sender signed, kept as evidence; its SHA-256 travels in both acknowledgements.
+    `manifest` is what the sender signed, kept as evidence; its SHA-256 travels in both acknowledgements. `confirmed`
+    False says that the business side has it only later: a row will confirm it.
     """
 
     sender: str
@@ -123,13 +128,15 @@ class InboxEntry(Struct, frozen=True, kw_only=True):
     received: Instant
     expires: Instant
     manifest: bytes | None = None
+    confirmed: bool = True
 
 
 class Batch(Struct, frozen=True, kw_only=True):
     """What one commit writes, all or nothing. `after` is the position the decisions were made on.
 
     `rows` stand in the order of their events and name the position they came from. `payloads` are raw documents,
-    stored once under their SHA-256. Every inbox entry also queues its delivery and its receive acknowledgement (R29).
+    stored once under their SHA-256. Every inbox entry also queues its delivery acknowledgement and, when confirmed, its
+    receive acknowledgement (R29).
     """
 
     after: int
@@ -379,6 +386,12 @@ class Outbox(Protocol):
 
     async def status(self, document: str) -> Sequence[MessageStatus]:
         """Status and trace of every message that carried this document, newest last."""
+
+    async def find(self, message_id: str) -> MessageStatus | None:
+        """Status and trace of one business message, None when there is none of this id."""
+
+    async def waiting(self) -> int:
+        """How many business messages are not delivered yet."""
 
     async def proofs(self, message_id: str) -> Mapping[str, bytes]:
         """The signed acknowledgements that arrived for a message, by internal type: what its receiver cannot deny."""

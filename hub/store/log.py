@@ -113,6 +113,7 @@ def _row(position: int, row: Row) -> tuple[object, ...]:
     valid = (row.valid.start, row.valid.end) if row.valid else (None, None)
     sending = row.send
     leaving = (sending.business_type, sending.document, sending.expires, sending.urgent) if sending else (None,) * 4
+    message_id = sending.message_id if sending else None
     return (
         position,
         row.view,
@@ -123,6 +124,8 @@ def _row(position: int, row: Row) -> tuple[object, ...]:
         *valid,
         row.issued,
         *leaving,
+        message_id,
+        *(row.confirms or (None, None)),
     )
 
 
@@ -137,6 +140,7 @@ def _entry(entry: InboxEntry) -> tuple[object, ...]:
         entry.received,
         entry.expires,
         entry.manifest,
+        entry.confirmed,
     )
 
 

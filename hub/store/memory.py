@@ -136,6 +136,8 @@ class MemoryCommit:
             item = self._rows.append(position, row, batch.at)
             if row.send:
                 self._outbox.send(item, row.send, now=batch.at)
+            if row.confirms in self.inbox:
+                self._outbox.acknowledge_reading(self.inbox[row.confirms], now=batch.at)
         for entry in batch.inbox:
             self.inbox[entry.sender, entry.message_id] = entry
             self._outbox.acknowledge_receipt(entry, now=batch.at)

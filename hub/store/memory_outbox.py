@@ -216,19 +216,15 @@ class MemoryOutbox:
 
     async def status(self, document: str) -> Sequence[MessageStatus]:
         """Status and trace of every message that carried this document, newest last."""
-        return [
-            MessageStatus(
-                message_id=outgoing.message.message_id,
-                document=document,
-                receiver=outgoing.message.receiver,
-                business_type=outgoing.message.business_type,
-                state=outgoing.state,
-                reason=outgoing.reason,
-                trace=tuple(outgoing.trace),
-            )
-            for outgoing in self._queue.values()
-            if outgoing.message.document == document
-        ]
+        return [_status(outgoing) for outgoing in self._queue.values() if outgoing.message.document == document]
+
+    async def find(self, message_id: str) -> MessageStatus | None:
+        """Status and trace of one business message."""
+        return next((_status(outgoing) for outgoing in self._of([message_id]) if outgoing.business), None)
+
+    async def waiting(self) -> int:
+        """How many business messages are not delivered yet."""
+        return sum(o.business and o.state is MessageState.ACCEPTED for o in self._queue.values())
 
     async def proofs(self, message_id: str) -> Mapping[str, bytes]:
         """The signed acknowledgements that arrived for a message, by internal type."""
@@ -242,7 +238,7 @@ class MemoryOutbox:
         """Queue a document made of a slice of its receiver's feed."""
         outgoing = self._add(
             OutgoingMessage(
-                message_id=self._new_id(),
+                message_id=sending.message_id or self._new_id(),
                 internal_type=InternalType.STANDARD,
                 receiver=source.audience,
                 business_type=sending.business_type,
@@ -256,10 +252,16 @@ class MemoryOutbox:
         outgoing.tell(now, self._component, "ACCEPTED")
 
     def acknowledge_receipt(self, entry: InboxEntry, *, now: datetime) -> None:
-        """Queue both acknowledgements of a message taken in (for MemoryCommit; R29)."""
-        digests = (entry.digest, None if entry.manifest is None else digest_of(entry.manifest))
-        for kind in (InternalType.DELIVERY, InternalType.RECEIVE):
-            self._queue_acknowledgement(kind, entry.sender, entry.message_id, entry.business_type, digests, now, None)
+        """Queue both acknowledgements of a message taken in, or the first one only (for MemoryCommit; R29)."""
+        self._acknowledge(InternalType.DELIVERY, entry, now)
+        if entry.confirmed:
+            self._acknowledge(InternalType.RECEIVE, entry, now)
+
+    def acknowledge_reading(self, entry: InboxEntry, *, now: datetime) -> None:
+        """Queue the receive acknowledgement of a message that is confirmed now, once (for MemoryCommit)."""
+        told = {o.message.internal_type for o in self._acknowledgements(entry.sender, entry.message_id)}
+        if InternalType.RECEIVE not in told:
+            self._acknowledge(InternalType.RECEIVE, entry, now)
 
     def replay(self, sender: str, message_id: str, *, now: datetime) -> None:
         """Queue the stored acknowledgements of a repeated message once more (for MemoryCommit)."""
@@ -276,6 +278,10 @@ class MemoryOutbox:
     def _acknowledgements(self, receiver: str, related: str) -> list[Outgoing]:
         wanted = (receiver, related)
         return [o for o in self._queue.values() if (o.message.receiver, o.message.related) == wanted]
+
+    def _acknowledge(self, kind: InternalType, entry: InboxEntry, now: datetime) -> None:
+        digests = (entry.digest, None if entry.manifest is None else digest_of(entry.manifest))
+        self._queue_acknowledgement(kind, entry.sender, entry.message_id, entry.business_type, digests, now, None)
 
     def _queue_acknowledgement(  # noqa: PLR0917 # private: the fields in their order
         self,
@@ -331,3 +337,16 @@ class MemoryOutbox:
             said = ARRIVED[received.internal_type]
             if not any((step.component, step.state) == (received.sender, said) for step in outgoing.trace):
                 outgoing.tell(received.event_time, received.sender, said, received.reason or "")
+
+
+def _status(outgoing: Outgoing) -> MessageStatus:
+    message = outgoing.message
+    return MessageStatus(
+        message_id=message.message_id,
+        document=message.document,
+        receiver=message.receiver,
+        business_type=message.business_type,
+        state=outgoing.state,
+        reason=outgoing.reason,
+        trace=tuple(outgoing.trace),
+    )

@@ -150,6 +150,15 @@ class PostgresOutbox:
         """Status and trace of every message that carried this document, newest last."""
         return [_status(record) for record in await self._database.fetch("status", document)]
 
+    async def find(self, message_id: str) -> MessageStatus | None:
+        """Status and trace of one business message."""
+        records = await self._database.fetch("find_message", message_id)
+        return _status(records[0]) if records else None
+
+    async def waiting(self) -> int:
+        """How many business messages are not delivered yet."""
+        return int(await self._database.value("waiting"))
+
     async def proofs(self, message_id: str) -> Mapping[str, bytes]:
         """The signed acknowledgements that arrived for a message, by internal type."""
         return {

@@ -183,6 +183,14 @@ select message.*, coalesce(array_agg((trace.at, trace.component, trace.state, tr
 from out_message as message left join trace using (message_id)
 where document = $1 group by message.message_id order by queued
 
+-- name: find_message
+-- message id
+select message.*, array(select (at, component, state, details)::trace_step from trace where message_id = $1 order by id) as steps
+from out_message as message where message_id = $1 and internal_type = 'STANDARD_MESSAGE'
+
+-- name: waiting
+select count(*) from out_message where internal_type = 'STANDARD_MESSAGE' and state = 'ACCEPTED'
+
 -- name: find_key
 -- scope, key
 select fingerprint, documents from idempotency_key where scope = $1 and key = $2

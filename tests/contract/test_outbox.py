@@ -51,7 +51,7 @@ def quiet(key: str, audience: Identifier = ALPHA) -> Row:
     return Row(view="assets", audience=audience, key=key, payload={"of": key})
 
 
-def taken_in(message_id: str, sender: str = ALPHA) -> InboxEntry:
+def taken_in(message_id: str, sender: str = ALPHA, *, confirmed: bool = True) -> InboxEntry:
     return InboxEntry(
         sender=sender,
         message_id=message_id,
@@ -60,6 +60,7 @@ def taken_in(message_id: str, sender: str = ALPHA) -> InboxEntry:
         digest="ab" * 32,
         received=NOW,
         expires=later(60),
+        confirmed=confirmed,
     )
 
 
@@ -589,3 +590,84 @@ async def test_a_retry_is_told_with_its_reason(store: Store) -> None:
 
     step = (await status(store)).trace[-1]
     assert (step.state, step.details, step.component) == ("RETRY", "E-UNROUTABLE", COMPONENT)
+
+
+async def test_one_message_is_found_by_its_id_an_acknowledgement_is_not(store: Store) -> None:
+    await keep(store, leaving("d1"), inbox=[taken_in("m1")])
+    *acknowledgements, sent = await claim(store)
+
+    found = await store.outbox.find(sent.message_id)
+
+    assert [found] == await store.outbox.status("d1")
+    assert await store.outbox.find(acknowledgements[0].message_id) is None
+    assert await store.outbox.find("unknown") is None
+
+
+async def test_messages_wait_until_they_are_delivered_acknowledgements_do_not_count(store: Store) -> None:
+    await keep(store, leaving("d1"), leaving("d2"), leaving("d3"), inbox=[taken_in("m1")])
+    assert await store.outbox.waiting() == 3
+
+    *_, first, second, _ = await publish(store)
+    assert await store.outbox.waiting() == 3
+    await store.outbox.acknowledge([acknowledgement(first.message_id)], now=NOW)
+    await store.outbox.fail(second.message_id, component="broker", reason="E-BROKER-REFUSED", now=NOW)
+
+    assert await store.outbox.waiting() == 1
+
+
+# What a message box needs: ids that are chosen, and messages that are confirmed later
+
+
+async def test_whoever_sends_may_choose_the_id_of_a_message(store: Store) -> None:
+    row = leaving("d1")
+    assert row.send is not None
+    await keep(store, msgspec.structs.replace(row, send=msgspec.structs.replace(row.send, message_id="chosen")))
+
+    (message,) = await claim(store)
+
+    assert message.message_id == "chosen"
+    assert story(await status(store)) == [(COMPONENT, "ACCEPTED")]
+
+
+def confirming(message_id: str, sender: str = ALPHA) -> Row:
+    return Row(view="inbox", audience=BRAVO, key=message_id, payload=None, confirms=(sender, message_id))
+
+
+def kinds(messages: Sequence[OutgoingMessage]) -> list[tuple[str, str | None]]:
+    return [(message.internal_type, message.related) for message in messages]
+
+
+async def test_a_message_that_is_not_confirmed_gets_its_delivery_acknowledgement_only(store: Store) -> None:
+    await keep(store, inbox=[taken_in("m1", confirmed=False), taken_in("m2")])
+
+    assert kinds(await publish(store)) == [
+        (InternalType.DELIVERY, "m1"),
+        (InternalType.DELIVERY, "m2"),
+        (InternalType.RECEIVE, "m2"),
+    ]
+    await store.commit.replay_acknowledgements(ALPHA, "m1", now=later(5))
+    assert kinds(await claim(store, now=later(5))) == [(InternalType.DELIVERY, "m1")]
+
+
+async def test_the_receive_acknowledgement_leaves_once_when_a_row_confirms(store: Store) -> None:
+    entry = msgspec.structs.replace(taken_in("m1", confirmed=False), manifest=b"signed")
+    await keep(store, inbox=[entry])
+    (delivery,) = await publish(store)
+
+    await keep(store, confirming("m1"), at=later(9))
+    await keep(store, confirming("m1"), at=later(10))
+
+    (receive,) = await claim(store, now=later(20))
+    assert (receive.internal_type, receive.related, receive.receiver) == (InternalType.RECEIVE, "m1", ALPHA)
+    assert (receive.accepted, receive.urgent) == (later(9), True)
+    assert (receive.related_digest, receive.related_manifest) == (entry.digest, hexdigest(b"signed"))
+    assert receive.related_manifest == delivery.related_manifest
+
+
+async def test_a_row_confirms_nothing_that_was_not_taken_in_from_that_sender(store: Store) -> None:
+    await keep(store, inbox=[taken_in("m1", confirmed=False)])
+    await publish(store)
+
+    await keep(store, confirming("m1", sender=BRAVO), confirming("m2"))
+
+    assert await claim(store) == []
