@@ -66,20 +66,20 @@ class Directory(Reading):
         super().__init__(code, store=store, authority=authority, clock=clock or SystemClock(), ttl=ttl)
         self._brain = DirectoryBrain(code)
         self._desk = Desk(self._brain, store.log, store.commit, clock=self.clock, bells=Bells())
-        self._is_running = False
+        self.ended = asyncio.Event()
+        """Set when the desk works no longer, whatever the reason."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Directory"]:
         """The directory for as long as the block lasts. Raises LogCorrupt, UnknownEvent, Unavailable."""
         await self._desk.start()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._desk.run(), name="directory.desk")
-            self._is_running = True
-            try:
-                yield self
-            finally:
-                self._is_running = False
-                self._desk.stop()
+        work = asyncio.create_task(self._desk.run(), name="directory.desk")
+        work.add_done_callback(lambda _: self.ended.set())
+        try:
+            yield self
+        finally:
+            self._desk.stop()
+            await work
 
     # What the operator does.
 
@@ -219,8 +219,8 @@ class Directory(Reading):
 
     def trouble(self) -> str | None:
         """Why this directory takes no work at the moment; None when it does."""
-        if not self._is_running:
-            return "starting or stopping"
+        if self.ended.is_set():
+            return "stopping"
         if self.authority.issuing.certificate.not_valid_after_utc <= self.clock.now():
             return "the issuing certificate has ended"
         try:

@@ -50,10 +50,17 @@ async def serve(settings: DirectorySettings) -> None:
     try:
         async with opened(settings) as directory, serving(directory, settings.directory), looking(directory, settings):
             log.info("directory.ready", component=directory.code)
-            await stopping.wait()
+            await _first_of(stopping, directory.ended)
     finally:
         for name in STOPPING:
             loop.remove_signal_handler(name)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait(), name="directory.wait") for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 @asynccontextmanager

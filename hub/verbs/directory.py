@@ -1,0 +1,288 @@
+"""`tps directory`: run the Component Directory, and decide who takes part (R1)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+import msgspec
+
+from documents import identifiers
+from documents.errors import IdentifierError
+from hub.directory.rows import Application, BoardEntry, Invitation
+from hub.directory.values import Party, Status
+from hub.errors import Rejected
+from hub.mades.certificates import CertificateType
+from hub.settings import DirectorySettings, Sources
+from hub.verbs.operating import operator
+
+if TYPE_CHECKING:
+    from hub.directory_service import Directory
+
+PARTIES: Final = [party.value for party in Party]
+SHORTEST_PREFIX: Final = 8
+T = TypeVar("T")
+AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+WHY: Final = click.option("--why", required=True, help="The reason, kept in the log.")
+
+
+@click.group()
+def directory() -> None:
+    """Run the Component Directory, and decide who takes part."""
+
+
+@directory.command()
+@click.pass_obj
+def init(sources: Sources) -> None:
+    """Make the authority: a root, an issuing authority under it, and their keys, in the folder `directory.dir`.
+
+    Take `root.key` away from this machine afterwards: only a new issuing authority needs it. Give `root.pem` to every
+    component.
+    """
+    from hub.clock import SystemClock  # noqa: PLC0415 - `--help` need not load a web server
+    from hub.directory_service import make_authority  # noqa: PLC0415
+
+    chosen = sources.load(DirectorySettings).directory
+    try:
+        made = make_authority(chosen.dir, chosen.organization, now=SystemClock().now())
+    except FileExistsError:
+        raise click.ClickException(f"{chosen.dir} holds an authority already. It is kept as it is.") from None
+    click.echo(f"{made.folder / 'root.pem'} is what every component is given; keep {made.folder / 'root.key'} offline.")
+
+
+@directory.command()
+@click.pass_obj
+def run(sources: Sources) -> None:
+    """Run the directory. SIGINT and SIGTERM end it in good order."""
+    from hub import logs  # noqa: PLC0415
+    from hub.directory_service import process  # noqa: PLC0415
+
+    settings = sources.load(DirectorySettings)
+    logs.configure(settings.log.level, settings.log.format)
+    asyncio.run(process.serve(settings))
+
+
+@directory.group()
+def tokens() -> None:
+    """Invite components: a one-time token lets one code register."""
+
+
+@tokens.command("issue")
+@click.argument("code")
+@click.option("--party", type=click.Choice(PARTIES, case_sensitive=False), help="What it is; else said at approval.")
+@click.option("--days", type=click.IntRange(1, 365), default=7, help="Days until it expires.")
+@click.pass_obj
+def issue(sources: Sources, code: str, party: str | None, days: int) -> None:
+    """Make a token for CODE (a participant's EIC or GLN) and print it. It is told once and stored nowhere."""
+    click.echo(
+        _with_directory(
+            sources,
+            lambda it: it.invite(_code(code), _party(party), by=operator(), validity=timedelta(days=days)),
+        )
+    )
+
+
+@tokens.command("list")
+@AS_JSON
+@click.pass_obj
+def list_tokens(sources: Sources, *, as_json: bool) -> None:
+    """List every token by its fingerprint."""
+    invitations = _with_directory(sources, lambda it: it.invitations())
+    _tell(invitations, map(_invitation_line, invitations), as_json=as_json)
+
+
+@tokens.command("withdraw")
+@click.argument("fingerprint")
+@WHY
+@click.pass_obj
+def withdraw(sources: Sources, fingerprint: str, why: str) -> None:
+    """Take back the unused token whose fingerprint begins like this (at least 8 characters)."""
+    if len(fingerprint) < SHORTEST_PREFIX:
+        raise click.UsageError(f"{fingerprint!r} is too short; give at least {SHORTEST_PREFIX} characters.")
+
+    async def work(it: "Directory") -> bool:
+        found = [each.fingerprint for each in await it.invitations() if each.fingerprint.startswith(fingerprint)]
+        return await it.withdraw(found[0] if len(found) == 1 else fingerprint, why=why, by=operator())
+
+    changed = _with_directory(sources, work)
+    click.echo("Withdrawn." if changed else "It was withdrawn already.")
+
+
+@directory.command("list")
+@AS_JSON
+@click.pass_obj
+def list_(sources: Sources, *, as_json: bool) -> None:
+    """List the registrations that wait, and every component: code, party, status, end of certificates, who it is."""
+
+    async def work(it: "Directory") -> tuple[list[Application], list[BoardEntry]]:
+        return [each for each in await it.applications() if each.status is Status.PENDING], await it.board()
+
+    waiting, board = _with_directory(sources, work)
+    if as_json:
+        from hub.directory_service.lists import shown  # noqa: PLC0415
+
+        listed = {"waiting": [_without_requests(each) for each in waiting], "components": [shown(e) for e in board]}
+        click.echo(msgspec.json.encode(listed).decode())
+        return
+    for application in waiting:
+        click.echo(
+            f"{application.code}  {application.party or '-'}  PENDING  {application.registration}  "
+            f"{application.contact.organization}"
+        )
+    for entry in board:
+        click.echo(f"{entry.code}  {entry.party}  {entry.status}  {_ends(entry)}  {entry.contact.organization}")
+
+
+@directory.command()
+@click.argument("code")
+@AS_JSON
+@click.pass_obj
+def show(sources: Sources, code: str, *, as_json: bool) -> None:
+    """Show one component with its contact, configuration, certificates, and who decided what last."""
+    entry = _with_directory(sources, lambda it: it.entry(_code(code)))
+    if entry is None:
+        raise click.ClickException(f"No component {code} was approved. See `tps directory list`.")
+    _tell(entry, _entry_lines(entry), as_json=as_json)
+
+
+@directory.command()
+@click.argument("registration")
+@click.option("--party", type=click.Choice(PARTIES, case_sensitive=False), help="What it is, if its token did not say.")
+@WHY
+@click.pass_obj
+def approve(sources: Sources, registration: str, party: str | None, why: str) -> None:
+    """Let REGISTRATION (its id, or the code that waits) in, and issue its certificates (R1)."""
+
+    async def work(it: "Directory") -> None:
+        await it.approve(await _pending(it, registration), party=_party(party), why=why, by=operator())
+
+    _with_directory(sources, work)
+    click.echo("Approved.")
+
+
+@directory.command()
+@click.argument("registration")
+@WHY
+@click.pass_obj
+def reject(sources: Sources, registration: str, why: str) -> None:
+    """Turn REGISTRATION (its id, or the code that waits) down. The reason is told to the component."""
+
+    async def work(it: "Directory") -> None:
+        await it.reject(await _pending(it, registration), why=why, by=operator())
+
+    _with_directory(sources, work)
+    click.echo("Rejected.")
+
+
+@directory.command()
+@click.argument("code")
+@click.option("--certificate", help="Revoke only the certificate with this id.")
+@WHY
+@click.pass_obj
+def revoke(sources: Sources, code: str, certificate: str | None, why: str) -> None:
+    """Put CODE out, or one of its certificates: others learn of it with their next sync."""
+
+    async def work(it: "Directory") -> bool:
+        if certificate is None:
+            return await it.revoke(_code(code), why=why, by=operator())
+        entry = await it.entry(_code(code))
+        if entry is None or certificate not in {held.certificate_id for held in entry.certificates}:
+            raise click.ClickException(f"{code} has no such certificate. See `tps directory show {code}`.")
+        return await it.revoke_certificate(certificate, why=why, by=operator())
+
+    click.echo(f"{'Now' if _with_directory(sources, work) else 'Already'} revoked.")
+
+
+@directory.command()
+@click.argument("code")
+@WHY
+@click.pass_obj
+def reapprove(sources: Sources, code: str, why: str) -> None:
+    """Let a revoked CODE back in, with the certificates that it had."""
+    changed = _with_directory(sources, lambda it: it.reapprove(_code(code), why=why, by=operator()))
+    click.echo("Reapproved." if changed else "It is not revoked.")
+
+
+@directory.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write (DER).")
+@click.pass_obj
+def crl(sources: Sources, out: Path) -> None:
+    """Write the revocation list of the issuing authority."""
+    out.write_bytes(_with_directory(sources, lambda it: it.revocation_list()))
+    click.echo(f"Written to {out}.")
+
+
+def _with_directory(sources: Sources, work: Callable[["Directory"], Awaitable[T]]) -> T:
+    """Do something with the directory's log, whether it is running or not. Ends with 1 when it is refused."""
+    from hub import logs  # noqa: PLC0415
+    from hub.directory_service import process  # noqa: PLC0415
+
+    settings = sources.load(DirectorySettings)
+    logs.configure("warning", settings.log.format)
+
+    async def run() -> T:
+        async with process.opened(settings) as opened:
+            return await work(opened)
+
+    try:
+        return asyncio.run(run())
+    except Rejected as error:
+        raise click.ClickException(error.text) from None
+
+
+async def _pending(it: "Directory", named: str) -> str:
+    """The id of a registration, which may be named by the code that waits."""
+    waiting = {each.code: each.registration for each in await it.applications() if each.status is Status.PENDING}
+    return named if named in waiting.values() else waiting.get(_code(named), named)
+
+
+def _code(text: str) -> str:
+    """A component's code as people write it. Ends with 2 when it is none."""
+    try:
+        return identifiers.parse_identifier(text)
+    except IdentifierError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _party(text: str | None) -> Party | None:
+    return Party(text.upper()) if text else None
+
+
+def _tell(found: object, lines: Iterator[str], *, as_json: bool) -> None:
+    click.echo(msgspec.json.encode(found).decode() if as_json else "\n".join(lines))
+
+
+def _without_requests(application: Application) -> Application:
+    return msgspec.structs.replace(application, requests=())
+
+
+def _invitation_line(invitation: Invitation) -> str:
+    state = "withdrawn" if invitation.withdrawn else "used" if invitation.used else "open"
+    return (
+        f"{invitation.fingerprint[:16]}  {invitation.expires:%Y-%m-%d}  {state:9}  "
+        f"{invitation.code}  {invitation.party or '-'}"
+    )
+
+
+def _ends(entry: BoardEntry) -> str:
+    """When the component is without a certificate of some type, as a date."""
+    trusted = [held for held in entry.certificates if held.revoked is None]
+    ends = [max((held.valid_to for held in trusted if held.type is kind), default=None) for kind in CertificateType]
+    known = [end for end in ends if end]
+    return f"{min(known):%Y-%m-%d}" if len(known) == len(ends) else "no certificate"
+
+
+def _entry_lines(entry: BoardEntry) -> Iterator[str]:
+    said = entry.configuration
+    yield f"{entry.code}  {entry.party}  {entry.status}"
+    yield f"  {entry.contact.organization}, {entry.contact.person}, {entry.contact.email}, {entry.contact.phone}"
+    yield f"  decided by {entry.by}: {entry.why}"
+    for url in said.urls if said else ():
+        yield f"  {url.address} ({url.network})"
+    for path in said.paths if said else ():
+        yield f"  path {path.message_type} from {', '.join(path.senders) or 'anybody'} over {path.broker}"
+    for held in entry.certificates:
+        ending = f"revoked {held.revoked:%Y-%m-%d}: {held.why}" if held.revoked else f"until {held.valid_to:%Y-%m-%d}"
+        yield f"  {held.type:14}  {held.certificate_id}  {ending}"
