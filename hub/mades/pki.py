@@ -220,7 +220,6 @@ def verify_chain(
         verification.PolicyBuilder()
         .store(verification.Store([root]))
         .time(at)
-        .max_chain_depth(1)
         .extension_policies(
             ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(),
             ee_policy=verification.ExtensionPolicy.permit_all(),

@@ -169,6 +169,14 @@ def test_a_leaf_cannot_issue() -> None:
         verify_chain(forged, issuing=holder.certificate, root=ROOT.certificate, at=NOON, kind=CertificateType.SIGNING)
 
 
+def test_the_issuing_authority_makes_no_further_authorities(openssl: Openssl) -> None:
+    sub = issuing_authority("Test sub", root=ISSUING, now=NOON)
+    (openssl.folder / "issuing.pem").write_bytes(pem_of(ISSUING.certificate, sub.certificate))
+
+    assert openssl.verifies(leaf(CertificateType.SIGNING))
+    assert not openssl.verifies(leaf(CertificateType.SIGNING, authority=sub))
+
+
 @pytest.mark.parametrize("key", [KEY, RSA_KEY], ids=["ecdsa", "rsa"])
 def test_a_request_proves_the_possession_of_its_key(key: PrivateKey) -> None:
     assert check_request(request_for(NORTH, key), code=NORTH) == key.public_key()

@@ -204,6 +204,15 @@ def test_the_sender_must_have_had_a_valid_certificate_when_it_made_the_message(o
     assert code_of(body, sealer(HUB)) == code
 
 
+def test_a_certificate_that_has_ended_since_is_still_good_for_what_it_signed() -> None:
+    then = NOON - 3000 * DAY
+    old = holder(NORTH, now=then)
+    directory = StaticCertificates([*listed(), old.signing])
+    trace = structs.replace(TRACING, generated=then, expires=then + DAY)
+
+    assert opened(Sealer(NORTH, old.keys, directory).seal(trace), sealer(HUB, directory=directory)) == trace
+
+
 def test_a_revoked_or_unknown_sender_and_a_stale_copy_are_told_apart() -> None:
     body, north = sealer(NORTH).seal(STANDARD), holders()[NORTH]
     cases = {

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 from msgspec import structs
+from signxml.algorithms import SignatureMethod
+from signxml.signer import XMLSigner
 
 from hub.mades.cipher import encrypt
 from hub.mades.codec import PREAMBLE, Limits, framed, parted
@@ -20,7 +22,7 @@ from hub.mades.manifest import MAX_MANIFEST_BYTES, NAMESPACE, SIGNATURE_NAMESPAC
 from hub.mades.message import InternalType, Message
 from hub.mades.pki import certificate_id
 from hub.mades.seal import Sealer
-from hub.mades.signature import sign
+from hub.mades.signature import sign, verified
 from tests.sealed_world import (
     ACKNOWLEDGEMENT,
     ALPHA,
@@ -280,6 +282,24 @@ def test_even_without_the_schema_a_forged_field_is_never_taken_for_signed(change
         sealer(HUB).verify(envelope)
 
 
+def test_what_was_looked_at_and_what_was_signed_must_be_the_same() -> None:
+    envelope = sealer(HUB).look(BODY)
+    other = structs.replace(envelope.claim, message=structs.replace(envelope.message, ba_message_id="evil"))
+
+    with pytest.raises(MadesError, match="E-SIGNATURE"):
+        sealer(HUB).verify(structs.replace(envelope, claim=other))
+
+
+def test_even_without_the_schema_an_algorithm_that_was_not_agreed_is_refused() -> None:
+    root = etree.fromstring(parted(BODY)[0])
+    root.remove(root[-1])
+    north = holders()[NORTH]
+    signed = XMLSigner(signature_algorithm=SignatureMethod.ECDSA_SHA384).sign(root, key=north.keys.signing)
+
+    with pytest.raises(MadesError, match="E-SIGNATURE"):
+        verified(signed, north.signing, at=NOON)
+
+
 def test_a_signature_around_the_manifest_is_no_manifest() -> None:
     manifest, payload = parted(BODY)
     root = etree.fromstring(manifest)
@@ -377,9 +397,12 @@ def test_a_deflate_bomb_costs_no_more_memory_than_the_limit() -> None:
     tracemalloc.stop()
 
 
-def test_nothing_may_stand_behind_the_end_of_the_deflate_stream() -> None:
-    hub = holders()[HUB]
-    encryption, payload = encrypt(zlib.compress(STANDARD.content) + b"x", STANDARD, hub.encryption)
+STREAM = zlib.compress(STANDARD.content)
+
+
+@pytest.mark.parametrize("stream", [STREAM + b"x", STREAM[:-4]], ids=["with something behind", "without its checksum"])
+def test_a_deflate_stream_ends_where_the_payload_does(stream: bytes) -> None:
+    encryption, payload = encrypt(stream, STANDARD, holders()[HUB].encryption)
 
     def change(root: etree._Element) -> None:
         found(root, "key").text = b64encode(encryption.key).decode()
