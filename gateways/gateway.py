@@ -39,7 +39,7 @@ from hub.desk import Desk
 from hub.errors import Unavailable
 from hub.feed import Bells, Feed
 from hub.mades import paths
-from hub.mades.endpoint import Endpoint, Incoming
+from hub.mades.endpoint import Endpoint, Incoming, Seals
 from hub.ports import Clock, MessageState, OutgoingMessage, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
@@ -88,6 +88,7 @@ class Gateway:
         subjects: Sequence[str],
         store: PostgresStore | MemoryStore,
         transport: Transport,
+        seals: Seals,
         clock: Clock,
     ) -> None:
         """`subjects` are what the hub is asked for at the first start and daily (R13)."""
@@ -104,6 +105,7 @@ class Gateway:
             outbox=store.outbox,
             inbox=store.commit,
             clock=clock,
+            seals=seals,
             render=self.render,
             receive=self._receive,
             changed=self._changed,

@@ -8,15 +8,15 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Protocol
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import structlog
 
 from gateways.gateway import Gateway, identity
 from hub.clock import SystemClock
-from hub.errors import Unavailable
-from hub.mades.amqp import AmqpTransport
+from hub.mades.endpoint import Seals
+from hub.mades.membership import Membership
+from hub.mades.paths import Party
 from hub.ports import Clock, Transport
 from hub.settings import EMBEDDED, GatewaySettings
 from hub.store.embedded import EmbeddedPostgres, running_url
@@ -33,7 +33,13 @@ class Build(Protocol):
     """`gateways.agr.app.build` or `gateways.dso.app.build`."""
 
     def __call__(
-        self, settings: GatewaySettings, *, store: PostgresStore, transport: Transport, clock: Clock
+        self,
+        settings: GatewaySettings,
+        *,
+        store: PostgresStore,
+        transport: Transport,
+        seals: Seals,
+        clock: Clock,
     ) -> Gateway:
         """The gateway, not running yet."""
 
@@ -42,15 +48,21 @@ async def serve(settings: GatewaySettings, build: Build) -> None:
     """Run a gateway until SIGINT or SIGTERM.
 
     Raises:
-        SettingsError: the database refuses us or holds the store of another component.
+        SettingsError: the database refuses us or holds the store of another component, or we are not registered.
         Unavailable: the database does not answer.
     """
     allow_many_sockets()
+    membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
-        transport = await connected(settings)
-        stack.push_async_callback(transport.close)
-        gateway = build(settings, store=store, transport=transport, clock=SystemClock())
+        who = identity(settings)
+        membership.must_be(who.me.id, "participant.id")
+        transport = await stack.enter_async_context(
+            membership.exchanging(
+                Party(settings.participant.role), hub=who.hub.id, heartbeat_s=settings.broker.heartbeat_s
+            )
+        )
+        gateway = build(settings, store=store, transport=transport, seals=membership.seals, clock=SystemClock())
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, gateway.stop)
         await gateway.run()
@@ -80,18 +92,6 @@ async def opened_store(settings: GatewaySettings) -> AsyncIterator[PostgresStore
         )
 
 
-async def connected(settings: GatewaySettings) -> AmqpTransport:
-    """The road to the broker, as soon as it answers. Raises Refused: the password is wrong."""
-    code = identity(settings).me.id
-    url = with_credentials(settings.broker.url.reveal(), code, settings.broker.password.reveal())
-    while True:
-        try:
-            return await AmqpTransport.connect(url, code=code, heartbeat_s=settings.broker.heartbeat_s)
-        except Unavailable as error:
-            log.warning("broker.unavailable", retry_s=RETRY_S, error=str(error))
-            await asyncio.sleep(RETRY_S)
-
-
 async def _answers(url: str) -> bool:
     """Whether a server is there; a killed one may have left its socket behind."""
     try:
@@ -100,12 +100,3 @@ async def _answers(url: str) -> bool:
         return False
     await connection.close()
     return True
-
-
-def with_credentials(url: str, code: str, password: str) -> str:
-    """A broker's address with our code and password in it, unless it names a user already."""
-    parts = urlsplit(url)
-    if parts.username:
-        return url
-    host = f"{quote(code, safe='')}:{quote(password, safe='')}@{parts.netloc}"
-    return urlunsplit(parts._replace(netloc=host))

@@ -330,9 +330,6 @@ class Outbox(Protocol):
         same document, whatever its kind (R28).
         """
 
-    async def rendered(self, bodies: Mapping[str, bytes]) -> None:
-        """Keep the bytes of messages, so that every retry sends the same."""
-
     async def sealed(self, messages: Sequence[SealedMessage]) -> None:
         """Keep document and sealed bytes of messages, so that every retry sends the same.
 

@@ -141,15 +141,22 @@ class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The road between the endpoints. The user name is the component code."""
+    """The road between the endpoints."""
 
-    url: Annotated[Secret, Meta(description="`amqp://host:port/vhost` or `amqps://...`")] = Secret(
-        "amqp://127.0.0.1:5672/"
-    )
-    password: Annotated[Secret, Meta(description="Password of this component at the broker")] = Secret("")
+    url: Annotated[
+        str, Meta(description="`amqps://host:port/vhost`; empty: where the component directory says it is")
+    ] = ""
     heartbeat_s: Annotated[int, Meta(ge=1, le=600, description="Silence after which the connection counts as lost")] = (
         10
     )
+
+
+class Mades(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """This component in the exchange: what it proves itself with, and the directory it is registered at."""
+
+    dir: Annotated[
+        Path, Meta(description="Folder of the component's keys and certificates, filled by `tps mades register`")
+    ] = Path(".tps-mades")
 
 
 class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,6 +192,7 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     hub: Hub
     database: Database = field(default_factory=Database)
+    mades: Mades = field(default_factory=Mades)
     broker: Broker = field(default_factory=Broker)
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)
@@ -196,6 +204,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     participant: Participant
     gateway: Gateway
     database: Database = field(default_factory=Database)
+    mades: Mades = field(default_factory=Mades)
     broker: Broker = field(default_factory=Broker)
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)

@@ -18,10 +18,10 @@ from hub.clock import ManualClock
 from hub.directory.values import Party
 from hub.directory_service import Directory, make_authority
 from hub.directory_service.doors import Components, Operator
-from hub.directory_service.process import implementation
 from hub.mades import credentials, pki
 from hub.mades.directory_client import DirectoryClient
 from hub.mades.directory_copy import DirectoryCopy
+from hub.mades.membership import implementation
 from hub.settings import Http
 from hub.store.memory import MemoryStore
 from hub.web.health import listening

@@ -27,6 +27,7 @@ from hub.store.memory import MemoryStore
 from hub.values import Role
 from raml import conformance
 from raml.reader import read
+from tests.keyring import seals_of
 from tests.system import HUB, System
 
 NORTH, SOUTH = "5790000000005", "5790000000012"
@@ -150,7 +151,9 @@ class World:
     async def _client(self, settings: chosen.GatewaySettings, store: MemoryStore, token: str) -> Client:
         build = dso.build if settings.participant.role is Role.DSO else agr.build
         transport = self.system.network.attach(store.component)
-        gateway = build(settings, store=store, transport=transport, clock=self.system.clock)
+        gateway = build(
+            settings, store=store, transport=transport, seals=seals_of(store.component), clock=self.system.clock
+        )
         await self._stack.enter_async_context(working(gateway))
         return Client(gateway, self._session, token)
 

@@ -11,7 +11,8 @@ import structlog
 from documents.values import Identifier
 from hub.clock import ManualClock
 from hub.errors import Conflict
-from hub.mades.endpoint import Endpoint, Incoming
+from hub.mades.endpoint import Endpoint, Incoming, Seals
+from hub.mades.endpoint.seals import Refresh, Route
 from hub.mades.message import URGENT, BusinessType
 from hub.mades.paths import Party
 from hub.ports import (
@@ -27,6 +28,7 @@ from hub.ports import (
     Transport,
 )
 from hub.store.memory import MemoryStore
+from tests.keyring import sealer_of
 
 HUB, NORTH, ALPHA, BRAVO = "A01:HUB", "A01:NORTH", "A10:5790000000012", "A01:BRAVO"
 PARTIES = {HUB: Party.HUB, NORTH: Party.DSO, ALPHA: Party.AGR, BRAVO: Party.AGR}
@@ -52,6 +54,9 @@ class Component:
         self.code, self.clock, self.relay = code, clock, relay
         self.party_of: Callable[[str], Party | None] | None = PARTIES.get if code == HUB else None
         self.store = MemoryStore(component=code)
+        self.sealer = sealer_of(code)
+        self.refresh: Refresh | None = None
+        self.route: Route | None = None
         self.effects: list[str] = []
         self.changed: list[str] = []
         self.alarms: list[str] = []
@@ -71,6 +76,7 @@ class Component:
             outbox=self.store.outbox,
             inbox=self.store.commit,
             clock=self.clock,
+            seals=Seals(self.sealer, refresh=self.refresh, route=self.route),
             render=self.render,
             receive=self.receive,
             party_of=self.party_of,

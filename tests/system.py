@@ -40,6 +40,7 @@ from hub.settings import Hub as Market
 from hub.settings import Secret
 from hub.store.memory import MemoryStore
 from hub.values import Role
+from tests.keyring import seals_of
 
 HUB = "45X-TPS-HUB-DEM8"
 MARKET = Market(id=HUB, secret=Secret("0123456789abcdef0123456789abcdef"))
@@ -64,6 +65,7 @@ class Member:
             outbox=self.store.outbox,
             inbox=self.store.commit,
             clock=system.clock,
+            seals=seals_of(participant),
             render=self._render,
             receive=self._receive,
         )
@@ -207,7 +209,13 @@ class System:
 
     def _new_hub(self) -> Hub:
         code = identifiers.party(HUB)
-        hub = Hub(MARKET, store=self.hub_store, transport=self.network.attach(code), clock=self.clock)
+        hub = Hub(
+            MARKET,
+            store=self.hub_store,
+            transport=self.network.attach(code),
+            seals=seals_of(code),
+            clock=self.clock,
+        )
         self._running = self._tasks.create_task(hub.run(), name="hub")
         return hub
 

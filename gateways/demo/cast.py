@@ -34,6 +34,8 @@ class DemoAsset(Struct, frozen=True, kw_only=True):
 
 
 HUB_ID: Final = "45X-TPS-HUB-DEM8"
+DIRECTORY_ID: Final = "45X-TPS-DIR-DEMS"
+BROKER_ID: Final = "45X-TPS-BRK-DEMN"
 
 NORTH: Final = Player(name="north", id="5790000000005", role="DSO", port=201)
 SOUTH: Final = Player(name="south", id="5790000000012", role="DSO", port=202)

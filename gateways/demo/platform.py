@@ -1,6 +1,7 @@
-"""The whole platform in one process: embedded PostgreSQL and broker, the hub, and a gateway for everybody of the cast.
+"""The whole platform in one process: embedded PostgreSQL and broker, the component directory, the hub, five gateways.
 
-Each participant has a database, a login and a password of its own, as in production; only the process is shared.
+Each participant has a database, a login, keys and certificates of its own, as in production; only the process is
+shared.
 The database keeps its data and its fsync, so a kill loses nothing. The broker forgets; the endpoints send again (R31).
 """
 
@@ -9,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from ssl import SSLContext
 from typing import Final
 
 import msgspec
@@ -18,17 +20,24 @@ from msgspec import Struct
 from documents import identifiers
 from documents.values import Identifier
 from gateways.agr import app as agr
-from gateways.demo.cast import DSOS, HUB_ID, PLAYERS, Player
+from gateways.demo.cast import BROKER_ID, DIRECTORY_ID, DSOS, HUB_ID, PLAYERS, Player
 from gateways.dso import app as dso
 from gateways.gateway import Gateway
 from hub import settings as chosen
 from hub.app import Hub, open_store
 from hub.clock import SystemClock
 from hub.commands import AddParticipant
+from hub.directory.values import Party as Member
+from hub.directory_service import Directory
+from hub.directory_service.authority import founded_authority
+from hub.directory_service.founding import AUTHORITY, SERVER_CERTIFICATE, SERVER_KEY, Founder
+from hub.directory_service.process import serving
 from hub.errors import SettingsError
 from hub.mades.amqp import AmqpTransport
 from hub.mades.embedded import Component, EmbeddedBroker
+from hub.mades.membership import Membership
 from hub.mades.paths import Party
+from hub.mades.tls import server_context
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
@@ -39,14 +48,21 @@ from hub.web.sockets import allow_many_sockets
 HOST: Final = "127.0.0.1"
 BEAT_S: Final = 1.0
 HUB_PORT: Final = 80
+DIRECTORY_PORT: Final = 43
 HUB: Final = identifiers.party(HUB_ID)
+DIRECTORY: Final = identifiers.party(DIRECTORY_ID)
+BROKER: Final = identifiers.party(BROKER_ID)
+MEMBERS: Final = (
+    ("hub", HUB, Member.HUB),
+    *((player.name, identifiers.party(player.id), Member(player.role)) for player in PLAYERS),
+)
+"""Everybody with an endpoint: name, component code, part in the exchange."""
 
 
 class Keys(Struct, frozen=True):
-    """What everybody of the demo proves itself with; passwords and tokens by name."""
+    """What the demo keeps beside certificates: the hub's secret, and the REST tokens by participant."""
 
     hub_secret: str
-    passwords: Mapping[str, str]
     tokens: Mapping[str, str]
 
 
@@ -63,12 +79,7 @@ def keys_in(directory: Path) -> Keys:
     path = directory / "keys.json"
     if path.exists():
         return msgspec.json.decode(path.read_bytes(), type=Keys)
-    names = [player.name for player in PLAYERS]
-    keys = Keys(
-        hub_secret=secrets.token_hex(32),
-        passwords={name: secrets.token_urlsafe(32) for name in ("hub", *names)},
-        tokens={name: secrets.token_urlsafe(32) for name in names},
-    )
+    keys = Keys(hub_secret=secrets.token_hex(32), tokens={player.name: secrets.token_urlsafe(32) for player in PLAYERS})
     unfinished = path.with_suffix(".unfinished")
     unfinished.touch(mode=0o600)
     unfinished.write_bytes(msgspec.json.encode(keys))
@@ -86,10 +97,9 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
     allow_many_sockets()
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(EmbeddedPostgres(directory / "database", durable=True))
-        broker = await stack.enter_async_context(EmbeddedBroker(host=HOST))
-        broker.provision(_components(keys), hub=HUB)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        site = _Site(stack, tasks, postgres, broker, keys, base_port)
+        site = _Site(stack, tasks, postgres, directory, keys, base_port)
+        await site.start_directory_and_broker()
         hub_url = await site.start_hub()
         gateways = {player.name: await site.start_gateway(player) for player in PLAYERS}
         yield Platform({name: gateway.url for name, gateway in gateways.items()}, keys.tokens, hub_url)
@@ -103,12 +113,41 @@ class _Site:
         stack: AsyncExitStack,
         tasks: asyncio.TaskGroup,
         postgres: EmbeddedPostgres,
-        broker: EmbeddedBroker,
+        folder: Path,
         keys: Keys,
         base_port: int,
     ) -> None:
-        self._stack, self._tasks, self._postgres, self._broker = stack, tasks, postgres, broker
-        self._keys, self._base_port = keys, base_port
+        self._stack, self._tasks, self._postgres = stack, tasks, postgres
+        self._folder, self._keys, self._base_port = folder, keys, base_port
+
+    async def start_directory_and_broker(self) -> None:
+        """Who takes part, with keys and certificates for everybody, and the road between them."""
+        founder = await self._start_directory()
+        for name, code, party in MEMBERS:
+            await founder.enrol(self._member(name), code, party)
+        await founder.enrol_broker(self._member("broker"), BROKER, hosts=[HOST])
+        broker = EmbeddedBroker(host=HOST, tls=self._broker_tls())
+        registered = await founder.admitted()
+        broker.provision({each.code: Component(each.party, suffix=each.suffix) for each in registered}, hub=HUB)
+        await self._stack.enter_async_context(broker)
+        await founder.tell_broker(BROKER, broker.url(HUB))
+
+    async def _start_directory(self) -> Founder:
+        settings = chosen.Directory(
+            id=DIRECTORY_ID,
+            dir=self._folder / "directory",
+            organization="Demo",
+            hosts=HOST,
+            port=self._port(DIRECTORY_PORT),
+        )
+        store = await self._stack.enter_async_context(
+            await PostgresStore.open(await self._database("directory"), component=DIRECTORY)
+        )
+        authority = founded_authority(settings.dir)
+        directory = Directory(DIRECTORY, store=store, authority=authority)
+        await self._stack.enter_async_context(directory.running())
+        url = await self._stack.enter_async_context(serving(directory, settings, by="demo"))
+        return Founder(directory, url, "Demo", "demo")
 
     async def start_hub(self) -> str:
         """The hub with its participants; returns its address."""
@@ -118,7 +157,8 @@ class _Site:
             http=self._http(HUB_PORT),
         )
         store = await self._stack.enter_async_context(await open_store(settings, url))
-        hub = Hub(settings.hub, store=store, transport=await self._transport(HUB))
+        membership, road = await self._exchange("hub", Party.HUB)
+        hub = Hub(settings.hub, store=store, transport=road, seals=membership.seals)
         running_hub = self._tasks.create_task(hub.run(), name="hub")
         self._stack.push_async_callback(asyncio.wait, [running_hub])
         self._stack.callback(hub.stop)
@@ -142,7 +182,8 @@ class _Site:
             http=self._http(player.port),
         )
         build = dso.build if player in DSOS else agr.build
-        gateway = build(settings, store=store, transport=await self._transport(me), clock=SystemClock())
+        membership, road = await self._exchange(player.name, Party(player.role))
+        gateway = build(settings, store=store, transport=road, seals=membership.seals, clock=SystemClock())
         task = self._tasks.create_task(_run(gateway), name=player.name)
         self._stack.push_async_callback(asyncio.wait, [task])
         self._stack.callback(task.cancel)
@@ -154,13 +195,26 @@ class _Site:
         await migrate(url)
         return url
 
-    async def _transport(self, code: Identifier) -> AmqpTransport:
-        transport = await AmqpTransport.connect(self._broker.url(code), code=code)
-        self._stack.push_async_callback(transport.close)
-        return transport
+    async def _exchange(self, name: str, party: Party) -> tuple[Membership, AmqpTransport]:
+        membership = Membership(self._member(name), clock=SystemClock())
+        return membership, await self._stack.enter_async_context(membership.exchanging(party, hub=HUB))
+
+    def _broker_tls(self) -> SSLContext:
+        folder = self._member("broker")
+        return server_context(
+            certificate=folder / SERVER_CERTIFICATE, key=folder / SERVER_KEY, authority=folder / AUTHORITY
+        )
+
+    def _member(self, name: str) -> Path:
+        folder = self._folder / "members" / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def _http(self, offset: int) -> chosen.Http:
-        return chosen.Http(host=HOST, port=self._base_port + offset if self._base_port else 0)
+        return chosen.Http(host=HOST, port=self._port(offset))
+
+    def _port(self, offset: int) -> int:
+        return self._base_port + offset if self._base_port else 0
 
 
 async def _run(gateway: Gateway) -> None:
@@ -185,10 +239,3 @@ def _admission(player: Player) -> AddParticipant:
         brp=identifiers.party(player.brp) if player.brp else None,
         by="demo",
     )
-
-
-def _components(keys: Keys) -> dict[str, Component]:
-    parties = {HUB: ("hub", Party.HUB)} | {
-        identifiers.party(player.id): (player.name, Party(player.role)) for player in PLAYERS
-    }
-    return {code: Component(party, keys.passwords[name]) for code, (name, party) in parties.items()}

@@ -3,6 +3,7 @@
 from gateways.dso.routes import ROUTES
 from gateways.dso.trade import GridTrade
 from gateways.gateway import Gateway, identity
+from hub.mades.endpoint import Seals
 from hub.ports import Clock, Transport
 from hub.settings import GatewaySettings
 from hub.store.memory import MemoryStore
@@ -10,7 +11,12 @@ from hub.store.postgres import PostgresStore
 
 
 def build(
-    settings: GatewaySettings, *, store: PostgresStore | MemoryStore, transport: Transport, clock: Clock
+    settings: GatewaySettings,
+    *,
+    store: PostgresStore | MemoryStore,
+    transport: Transport,
+    seals: Seals,
+    clock: Clock,
 ) -> Gateway:
     """The gateway; `run` it. Asks the hub for assets and schedules at the first start and daily (R13)."""
     return Gateway(
@@ -21,5 +27,6 @@ def build(
         subjects=("A95", "A67"),
         store=store,
         transport=transport,
+        seals=seals,
         clock=clock,
     )

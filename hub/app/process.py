@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import structlog
@@ -18,7 +17,8 @@ from hub.clock import SystemClock
 from hub.desk import Desk
 from hub.errors import Unavailable
 from hub.feed import Bells
-from hub.mades.amqp import AmqpTransport
+from hub.mades.membership import Membership
+from hub.mades.paths import Party
 from hub.settings import EMBEDDED, DirectorySettings, HubSettings
 from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.migrate import migrate
@@ -74,7 +74,7 @@ async def serve(settings: HubSettings) -> None:
     """Run the hub until it is told to stop; a second one on the same database stands by until the first is gone.
 
     Raises:
-        SettingsError: the database refuses us or is not ours.
+        SettingsError: the database refuses us or is not ours, or we are not registered as this hub.
         Unavailable: the database is lost.
     """
     allow_many_sockets()
@@ -92,6 +92,8 @@ async def serve(settings: HubSettings) -> None:
 
 
 async def _serve(settings: HubSettings, process: _Process) -> None:
+    membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
+    membership.must_be(hub_id(settings.hub), "hub.id")
     async with AsyncExitStack() as stack:
         app = web.Application()
         app.add_routes(process.health().routes())
@@ -100,9 +102,10 @@ async def _serve(settings: HubSettings, process: _Process) -> None:
         await migrate(url)
         await stack.enter_async_context(leadership(url, process.lose_database, process.hear))
         store = await stack.enter_async_context(await open_store(settings, url))
-        transport = await _connected(settings)
-        stack.push_async_callback(transport.close)
-        process.hub = Hub(settings.hub, store=store, transport=transport)
+        transport = await stack.enter_async_context(
+            membership.exchanging(Party.HUB, hub=membership.code, heartbeat_s=settings.broker.heartbeat_s)
+        )
+        process.hub = Hub(settings.hub, store=store, transport=transport, seals=membership.seals)
         await process.hub.run()
 
 
@@ -196,24 +199,3 @@ async def leadership(
 
 async def _leads(connection: "asyncpg.Connection[asyncpg.Record]") -> bool:
     return bool(await connection.fetchval("select pg_try_advisory_lock($1, $2)", *STANDBY_LOCK))
-
-
-async def _connected(settings: HubSettings) -> AmqpTransport:
-    """The road to the broker, as soon as it answers. Raises Refused."""
-    code = hub_id(settings.hub)
-    url = credentials(settings.broker.url.reveal(), code, settings.broker.password.reveal())
-    while True:
-        try:
-            return await AmqpTransport.connect(url, code=code, heartbeat_s=settings.broker.heartbeat_s)
-        except Unavailable as error:
-            log.warning("broker.unavailable", retry_s=RETRY_S, error=str(error))
-            await asyncio.sleep(RETRY_S)
-
-
-def credentials(url: str, code: str, password: str) -> str:
-    """A broker's address with a component's code and password in it, unless it names a user already."""
-    parts = urlsplit(url)
-    if parts.username:
-        return url
-    host = f"{quote(code, safe='')}:{quote(password, safe='')}@{parts.netloc}"
-    return urlunsplit(parts._replace(netloc=host))

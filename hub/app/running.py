@@ -23,7 +23,7 @@ from hub.dispatch import Dispatch
 from hub.errors import Unavailable
 from hub.events import HolderConflictNoted
 from hub.feed import Bell, Bells, Feed
-from hub.mades.endpoint import Endpoint, Incoming
+from hub.mades.endpoint import Endpoint, Incoming, Seals
 from hub.mades.message import URGENT
 from hub.mades.paths import Party
 from hub.ports import OPERATOR, Clock, Scope, Transport
@@ -45,7 +45,15 @@ security = structlog.get_logger("tps.security")
 class Hub:
     """A running hub on the given store and transport; see the charter of the package."""
 
-    def __init__(self, market: Market, *, store: Store, transport: Transport, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        market: Market,
+        *,
+        store: Store,
+        transport: Transport,
+        seals: Seals,
+        clock: Clock | None = None,
+    ) -> None:
         self.id = hub_id(market)
         self._market, self._store, self._transport, self._clock = market, store, transport, clock or SystemClock()
         self._stopping = asyncio.Event()
@@ -73,6 +81,7 @@ class Hub:
             outbox=store.outbox,
             inbox=store.commit,
             clock=self._clock,
+            seals=seals,
             render=self.dispatch.render,
             receive=self.receive,
             party_of=self.party_of,

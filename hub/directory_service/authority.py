@@ -7,7 +7,7 @@ own/                        the directory's own keys and certificates (hub.mades
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from ssl import CERT_OPTIONAL, PROTOCOL_TLS_SERVER, SSLContext, TLSVersion
 from typing import Final
@@ -95,6 +95,15 @@ def make_authority(folder: Path, name: str, *, now: datetime, validity: timedelt
     credentials.write(folder / "issuing.pem", pki.pem_of(issuing.certificate))
     credentials.write(folder / "root.pem", pki.pem_of(root.certificate))
     return Authority(folder=folder, root=root.certificate, issuing=issuing, validity=validity)
+
+
+def founded_authority(folder: Path, name: str = "Trade Permission System") -> Authority:
+    """The authority in a folder, made at the first call. Raises SettingsError."""
+    if not (folder / "root.pem").exists():
+        for unfinished in ("root.key", "issuing.key", "issuing.pem"):
+            (folder / unfinished).unlink(missing_ok=True)
+        make_authority(folder, name, now=datetime.now(UTC))
+    return open_authority(folder)
 
 
 def open_authority(folder: Path, *, validity: timedelta = pki.LEAF_VALIDITY) -> Authority:

@@ -12,20 +12,19 @@ import structlog
 from documents import identifiers
 from documents.values import Identifier
 from hub.app.process import database
-from hub.directory.values import Configuration, Contact, Implementation, Url
+from hub.directory.values import Configuration, Contact, Url
 from hub.directory_service.authority import open_authority
 from hub.directory_service.directory import Directory
 from hub.directory_service.doors import Components, Operator
 from hub.errors import Rejected, SettingsError
+from hub.mades.membership import implementation
 from hub.settings import Directory as Chosen
 from hub.settings import DirectorySettings, Http
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
-from hub.version import VERSION
 from hub.web.health import listening
 
 DATABASE: Final = "directory"
-MADES_VERSION: Final = 2
 RENEWAL_S: Final = 86_400.0
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -140,14 +139,4 @@ def _configuration(chosen: Chosen, address: str) -> Configuration:
         networks=(chosen.network,),
         urls=(Url(network=chosen.network, address=address),),
         implementation=implementation(),
-    )
-
-
-def implementation() -> Implementation:
-    """This program, as components say it of themselves."""
-    return Implementation(
-        name="trade-permission-system",
-        version=VERSION,
-        compatible_versions=VERSION,
-        mades_version=MADES_VERSION,
     )

@@ -28,7 +28,7 @@ from hub.ports import Clock
 PERIOD_S: Final = 300.0
 SPREAD: Final = 0.1
 FORCED_PAUSE_S: Final = 10.0
-"""Strangers cannot make us ask more often than this."""
+"""A stranger cannot make us ask more often than this."""
 
 log = structlog.get_logger("hub.mades.directory")
 
@@ -50,7 +50,7 @@ class DirectoryClient:
         self.copy, self._url, self._folder, self._clock = copy, url.rstrip("/"), folder, clock
         self._jitter, self._period_s = jitter, period_s
         self._turn = asyncio.Lock()
-        self._last_forced_s: float | None = None
+        self._last_forced_s: dict[str, float] = {}
         self.trouble: str | None = "The directory was not asked yet."
 
     async def run(self) -> None:
@@ -73,15 +73,15 @@ class DirectoryClient:
             log.info("directory.synchronised", content_id=self.copy.content_id, components=len(self.copy.codes))
         return True
 
-    async def force(self) -> bool:
-        """Ask out of turn, because somebody is unknown or a certificate is not listed; whether it was asked.
+    async def force(self, partner: str) -> bool:
+        """Ask out of turn, because this partner or its certificate is not in the copy; whether it was asked.
 
-        At most once in ten seconds, whoever turns up.
+        At most once in ten seconds for each: a partner that is refused for good cannot make us ask all the time.
         """
         now_s = self._clock.monotonic()
-        if self._last_forced_s is not None and now_s - self._last_forced_s < FORCED_PAUSE_S:
+        if now_s - self._last_forced_s.get(partner, -FORCED_PAUSE_S) < FORCED_PAUSE_S:
             return False
-        self._last_forced_s = now_s
+        self._last_forced_s[partner] = now_s
         return await self.sync()
 
     async def configure(self, configuration: Configuration) -> None:

@@ -129,6 +129,11 @@ def sendable(sender: Party) -> tuple[BusinessType, ...]:
     return tuple(kind for kind, carriage in CARRIAGE.items() if any(way[0] is sender for way in carriage.ways))
 
 
+def receivable(receiver: Party) -> tuple[BusinessType, ...]:
+    """The business types that anybody may send to this party."""
+    return tuple(kind for kind, carriage in CARRIAGE.items() if any(way[1] is receiver for way in carriage.ways))
+
+
 def routing_key(*, receiver: str, sender: str, internal_type: InternalType, business_type: str) -> str:
     """The key under which a message is published."""
     return f"{receiver}.{sender}.{kind_of(internal_type)}.{business_type}"

@@ -36,9 +36,10 @@ NOTHING: Final = digest_of(b"")
 
 
 class Envelope(Struct, frozen=True, eq=False):
-    """A message whose manifest was read and not verified: what it claims to be."""
+    """A message whose manifest was read and not verified: what it claims to be. `signed` is the manifest as it came."""
 
     claim: Manifest
+    signed: bytes
     manifest_digest: str
     payload: bytes
     tree: Element
@@ -54,10 +55,22 @@ class Envelope(Struct, frozen=True, eq=False):
         return self.claim.content.digest if self.claim.content else NOTHING
 
 
+class Closed(Struct, frozen=True):
+    """A sealed message: its bytes, the digest of its signed manifest, and the certificate it is encrypted for.
+
+    `certificate_id` is empty for what has no content.
+    """
+
+    body: bytes
+    manifest_digest: str
+    certificate_id: str
+
+
 class Verified(Struct, frozen=True, eq=False):
     """A message whose manifest its sender has signed; its content is still closed."""
 
     manifest: Manifest
+    signed: bytes
     manifest_digest: str
     payload: bytes
 
@@ -80,18 +93,27 @@ def look(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Envelope:
         raise MadesError("E-FORMAT", f"A {claim.message.internal_type} has no payload.", message=claim.message)
     largest = max(claim.content.length if claim.content else 0, len(payload) - cipher.TAG_BYTES)
     limits.check(largest, message=claim.message)
-    return Envelope(claim, manifest_digest(manifest), payload, tree)
+    return Envelope(claim, manifest, manifest_digest(manifest), payload, tree)
 
 
 class Sealer:
-    """Seals and opens the messages of component `code`. For new keys make a new one; it keeps nothing else."""
+    """Seals and opens the messages of component `code`."""
 
     def __init__(self, code: str, keys: Keys, certificates: Certificates, *, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._code, self._keys, self._certificates, self._limits = code, keys, certificates, limits
-        self._signer = certificate_id(keys.signing_certificate)
+        self.certificates = certificates
+        self._code, self._limits = code, limits
+        self.use(keys)
+
+    def use(self, keys: Keys) -> None:
+        """From now on sign and decrypt with these: certificates were renewed."""
+        self._keys, self._signer = keys, certificate_id(keys.signing_certificate)
 
     def seal(self, message: Message) -> bytes:
-        """The bytes of a message. They differ each time: store them, so that every retry sends the same.
+        """The bytes of a message; see `close`."""
+        return self.close(message).body
+
+    def close(self, message: Message) -> Closed:
+        """Seal a message. The bytes differ each time: store them, so that every retry sends the same.
 
         The receiver's certificate is the one preferred when the message was `generated`.
 
@@ -101,10 +123,10 @@ class Sealer:
         """
         self._check(message)
         if message.internal_type is not InternalType.STANDARD:
-            return framed(self._signed(Manifest(message=message, signer=self._signer)), b"")
-        content, encryption, payload = self._closed(message)
+            return _closed(self._signed(Manifest(message=message, signer=self._signer)), b"", "")
+        content, encryption, payload = self._encrypted(message)
         manifest = Manifest(message=message, signer=self._signer, content=content, encryption=encryption)
-        return framed(self._signed(manifest), payload)
+        return _closed(self._signed(manifest), payload, encryption.certificate_id)
 
     def look(self, body: bytes) -> Envelope:
         """`look` within our limits."""
@@ -124,7 +146,7 @@ class Sealer:
         # The schema has approved the whole; a signed part with other values than the whole is a trick.
         if signed != claim:
             raise MadesError("E-SIGNATURE", "The signature covers another manifest.", message=claim.message)
-        return Verified(signed, envelope.manifest_digest, envelope.payload)
+        return Verified(signed, envelope.signed, envelope.manifest_digest, envelope.payload)
 
     def open(self, verified: Verified) -> Message:
         """The message with its content.
@@ -151,9 +173,9 @@ class Sealer:
             raise MadesError("E-VALIDATION", f"A {message.internal_type} has no content.")
         self._limits.check(len(message.content))
 
-    def _closed(self, message: Message) -> tuple[Content, Encryption, bytes]:
+    def _encrypted(self, message: Message) -> tuple[Content, Encryption, bytes]:
         """Digest, then compress, then encrypt."""
-        certificate = self._certificates.encryption(message.receiver, message.generated)
+        certificate = self.certificates.encryption(message.receiver, message.generated)
         compressed = deflated(message.content)
         compression = Compression.NONE if compressed is None else Compression.DEFLATE
         content = Content(length=len(message.content), digest=digest_of(message.content), compression=compression)
@@ -171,7 +193,7 @@ class Sealer:
         if signature.named_signer(envelope.tree) != claim.signer:
             raise MadesError("E-SIGNATURE", "The signature names another certificate than the manifest.")
         at = claim.message.generated
-        certificate = self._certificates.signing(claim.message.sender, claim.signer, at)
+        certificate = self.certificates.signing(claim.message.sender, claim.signer, at)
         return read(signature.verified(envelope.tree, certificate, at=at))
 
     def _inflated(self, payload: bytes, content: Content, message: Message) -> bytes:
@@ -180,3 +202,12 @@ class Sealer:
         if plain is None or len(plain) != content.length:
             raise MadesError("E-DECOMPRESS", f"The payload does not hold {content.length} bytes.", message=message)
         return plain
+
+
+def _closed(manifest: bytes, payload: bytes, certificate_id: str) -> Closed:
+    return Closed(framed(manifest, payload), manifest_digest(manifest), certificate_id)
+
+
+def manifest_digest_of(body: bytes) -> str:
+    """The digest of the manifest in these bytes, by which an acknowledgement names it. Raises MadesError (E-FORMAT)."""
+    return manifest_digest(parted(body)[0])

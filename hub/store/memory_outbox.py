@@ -108,12 +108,6 @@ class MemoryOutbox:
             outgoing.change(attempts=outgoing.message.attempts + 1)
         return [outgoing.message for outgoing in chosen]
 
-    async def rendered(self, bodies: Mapping[str, bytes]) -> None:
-        """Keep the bytes of messages; those of an earlier rendering stay."""
-        for outgoing in self._of(bodies):
-            if outgoing.message.body is None:
-                outgoing.change(body=bodies[outgoing.message.message_id])
-
     async def sealed(self, messages: Sequence[SealedMessage]) -> None:
         """Keep document and sealed bytes of messages; the document of an earlier rendering stays."""
         for each in messages:

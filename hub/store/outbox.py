@@ -42,18 +42,14 @@ class PostgresOutbox:
             records = await self._database.fetch("claim", now, now + timedelta(seconds=lease_s), limit, urgent)
         return [_message(record) for record in records]
 
-    async def rendered(self, bodies: Mapping[str, bytes]) -> None:
-        """Keep the bytes of messages; those of an earlier rendering stay."""
-        async with self._turn:
-            await self._database.execute("rendered", list(bodies), list(bodies.values()))
-
     async def sealed(self, messages: Sequence[SealedMessage]) -> None:
         """Keep document and sealed bytes of messages; the document of an earlier rendering stays."""
         columns = [
             (each.message_id, each.body, each.sealed, each.sealed_for, each.manifest_digest) for each in messages
         ]
-        async with self._turn:
-            await self._database.execute("sealed", *map(list, zip(*columns, strict=True)))
+        if columns:
+            async with self._turn:
+                await self._database.execute("sealed", *map(list, zip(*columns, strict=True)))
 
     async def transported(self, message_ids: Sequence[str], *, now: datetime) -> None:
         """The broker has confirmed these; those made due again meanwhile stay due."""

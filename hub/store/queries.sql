@@ -61,11 +61,6 @@ with chosen as (
 )
 select * from leased order by queued
 
--- name: rendered
--- message ids, bodies: the first bytes stay
-update out_message as message set body = new.body from unnest($1::text[], $2::bytea[]) as new (message_id, body)
-where message.message_id = new.message_id and message.body is null
-
 -- name: sealed
 -- message ids, bodies, sealed bytes, their certificates, digests of their manifests: the first body stays
 update out_message as message set body = coalesce(message.body, new.body), sealed = new.sealed, sealed_for = new.certificate,

@@ -33,7 +33,6 @@ from hub import settings as chosen
 from hub.app import Hub, memory_store, open_store
 from hub.clock import ManualClock, SystemClock
 from hub.commands import AddParticipant, Command
-from hub.mades import codec
 from hub.mades.amqp import AmqpTransport
 from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.memory import MemoryNetwork
@@ -44,6 +43,7 @@ from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from hub.values import Role
 from tests.fixtures_store import DatabaseUrl
+from tests.keyring import opened, seals_of
 
 Json = Any
 Ground = Literal["memory", "amqp", "postgres"]
@@ -189,8 +189,8 @@ class Arrival(Struct, frozen=True):
 class Tap:
     """A road that keeps what its component takes from it. Implements hub.ports.Transport."""
 
-    def __init__(self, road: Transport, arrived: list[Arrival], work: set[object]) -> None:
-        self._road, self._arrived, self._work = road, arrived, work
+    def __init__(self, road: Transport, code: Identifier, arrived: list[Arrival], work: set[object]) -> None:
+        self._road, self._code, self._arrived, self._work = road, code, arrived, work
 
     @property
     def volatile(self) -> bool:
@@ -214,7 +214,7 @@ class Tap:
         """Keep each business message, then hand it on."""
 
         async def tapped(delivery: Delivery) -> None:
-            message = codec.decode(delivery.body)
+            message = opened(delivery.body, by=self._code)
             known = {arrival.message.message_id for arrival in self._arrived}
             if message.internal_type is InternalType.STANDARD and message.message_id not in known:
                 self._arrived.append(Arrival(message))
@@ -380,7 +380,13 @@ class Platform:
         """Start the hub, on the store it had before if it had one."""
         store = self.stores.get("hub") or await self._store_of_hub()
         self.stores["hub"] = store
-        self.hub = Hub(self.market, store=store, transport=await self._road("hub", self.hub_id), clock=self.clock)
+        self.hub = Hub(
+            self.market,
+            store=store,
+            transport=await self._road("hub", self.hub_id),
+            seals=seals_of(self.hub_id),
+            clock=self.clock,
+        )
         self._tasks["hub"] = self._work_for("hub", self.hub.run())
         await self.eventually(self._hub_is_ready, bool, "the hub to be ready")
 
@@ -407,7 +413,9 @@ class Platform:
             http=chosen.Http(port=0, rate_per_s=100_000, burst=100_000),
         )
         build = dso.build if player.role == "DSO" else agr.build
-        gateway = build(settings, store=store, transport=await self._road(name, code), clock=self.clock)
+        gateway = build(
+            settings, store=store, transport=await self._road(name, code), seals=seals_of(code), clock=self.clock
+        )
         token = self.clients[name].token
         if await store.tokens.lookup(token, now=self.clock.now()) is None:
             await store.tokens.record(token, participant=code, label="test", now=self.clock.now())
@@ -563,7 +571,7 @@ class Platform:
             road = self.network.attach(code)
         else:
             road = await AmqpTransport.connect(self.broker.url(code), code=code, reconnect_s=0.05)
-        tap = self._roads[name] = Tap(road, self.arrived.setdefault(name, []), self.work)
+        tap = self._roads[name] = Tap(road, code, self.arrived.setdefault(name, []), self.work)
         return tap
 
     async def _store_of_hub(self) -> Store:

@@ -17,13 +17,13 @@ from documents.model import (
     UnavailabilityMarketDocument,
 )
 from gateways.demo.cast import ALPHA, BRAVO, HEAT_PUMP, NORTH, PLAYERS, SOUTH
-from hub.mades import codec
 from hub.mades.message import BusinessType, InternalType, Message
 from hub.ports import Publication, Refused, Unroutable
 from tests.acceptance.platform import Client, Ground, Json, Platform, registration, shares
 from tests.acceptance.test_f6_foreseen_limits import limit
 from tests.acceptance.test_f8_schedules import schedule
 from tests.fixtures_system import Grounds
+from tests.keyring import sealer_of
 
 GROUNDS = [pytest.param(g, marks=[pytest.mark.slow] if g != "memory" else []) for g in get_args(Ground)]
 
@@ -310,7 +310,7 @@ def _publication(
         business_type=business_type,
         urgent=False,
         expires=message.expires,
-        body=codec.encode(message),
+        body=sealer_of(sender).seal(message),
     )
 
 

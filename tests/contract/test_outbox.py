@@ -28,6 +28,7 @@ from tests.fixtures_store import COMPONENT, Doors, Store
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 ALPHA, BRAVO = Identifier("A01:ALPHA"), Identifier("A01:BRAVO")
 BODY = b"<document/>"
+MANIFEST = b"signed by us"
 
 
 def later(seconds: float) -> datetime:
@@ -96,7 +97,7 @@ async def claim(
 async def publish(store: Store, *, now: datetime = NOW) -> Sequence[OutgoingMessage]:
     """As dispatch does: claim, render, publish, confirm."""
     messages = await claim(store, now=now)
-    await store.outbox.rendered({message.message_id: BODY for message in messages})
+    await store.outbox.sealed([seal(message, MANIFEST) for message in messages if message.source])
     await store.outbox.transported([message.message_id for message in messages], now=now)
     return messages
 
@@ -108,7 +109,7 @@ def acknowledgement(  # noqa: PLR0917 # the fields that differ from test to test
     event_time: datetime = NOW,
     digest: str | None = None,
     reason: str | None = None,
-    about: bytes | None = None,
+    about: bytes | None = MANIFEST,
     manifest: bytes | None = None,
 ) -> ReceivedAcknowledgement:
     return ReceivedAcknowledgement(
@@ -206,17 +207,6 @@ async def test_the_same_document_to_another_receiver_does_not_wait(store: Store)
     await keep(store, leaving("d1"), leaving("d1", audience=BRAVO))
 
     assert [message.receiver for message in await claim(store)] == [ALPHA, BRAVO]
-
-
-async def test_the_first_rendering_stays_for_every_retry(store: Store) -> None:
-    await keep(store, leaving("d1"))
-    (message,) = await claim(store)
-    await store.outbox.rendered({message.message_id: b"first"})
-    await store.outbox.rendered({message.message_id: b"second", "unknown": b"?"})
-    await store.outbox.retry([message.message_id], at=NOW, reason="E-BROKER-DOWN")
-
-    (again,) = await claim(store)
-    assert again.body == b"first"
 
 
 async def test_sealed_bytes_stay_for_every_retry_until_they_are_sealed_anew(store: Store) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from documents.values import Identifier, Mrid
 from hub.mades.message import InternalType
-from hub.ports import Batch, InboxEntry, OutgoingMessage, ReceivedAcknowledgement, Row, Sending
+from hub.ports import Batch, InboxEntry, OutgoingMessage, ReceivedAcknowledgement, Row, SealedMessage, Sending
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import COMPONENT, Cluster, Store
@@ -20,6 +20,7 @@ from tests.thoroughness import examples
 
 START = datetime(2026, 1, 15, 12, tzinfo=UTC)
 AUDIENCES = (Identifier("A01:ALPHA"), Identifier("A01:BRAVO"))
+MANIFEST = "ab" * 32
 DOCUMENTS = ("d1", "d2", "d3")
 
 
@@ -38,6 +39,13 @@ class Step(Struct, frozen=True):
     @property
     def audience(self) -> Identifier:
         return AUDIENCES[self.other % 2]
+
+
+def sealed(message: OutgoingMessage) -> SealedMessage:
+    body = message.document.encode()
+    return SealedMessage(
+        message_id=message.message_id, body=body, sealed=body, sealed_for="c", manifest_digest=MANIFEST
+    )
 
 
 class World:
@@ -85,7 +93,7 @@ class World:
     async def claim(self, step: Step, now: datetime) -> object:
         found = await self.outbox.claim(urgent=step.other % 2 > 0, limit=step.which + 1, now=now, lease_s=30)
         self.claimed += found
-        await self.outbox.rendered({message.message_id: message.document.encode() for message in found})
+        await self.outbox.sealed([sealed(message) for message in found if message.source])
         return seen(found)
 
     async def refuse(self, step: Step, now: datetime) -> object:
@@ -124,6 +132,7 @@ class World:
             related=message.message_id,
             internal_type=kinds[step.other % 3],
             sender=message.receiver if step.other < 6 else "A01:SOMEBODY",
+            manifest_digest=MANIFEST,
             event_time=now - timedelta(seconds=step.other * 20),
             reason="f" if step.other % 3 == 2 else None,
         )

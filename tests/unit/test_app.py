@@ -378,10 +378,3 @@ async def test_a_stopped_hub_goes_on_where_it_was() -> None:
 
         assert fresh.contents() == system.hub.brain.contents()
         assert again.position == system.hub.desk.position
-
-
-def test_credentials_are_put_into_the_brokers_address() -> None:
-    address = app.credentials("amqp://broker:5672/mades", "A01:45X-TPS-HUB-DEM8", "p@ss/word")
-
-    assert address == "amqp://A01%3A45X-TPS-HUB-DEM8:p%40ss%2Fword@broker:5672/mades"
-    assert app.credentials("amqp://guest:x@broker/", "code", "y") == "amqp://guest:x@broker/"

@@ -24,7 +24,7 @@ from hub.mades.directory_copy import Answer, answer_of
 from hub.mades.errors import MadesError
 from hub.mades.keyring import Certificates
 from tests.directory_site import TTL, Site, door, site
-from tests.directory_world import ALPHA, BROKER, CONTACT, DIRECTORY, HUB, NORTH, SOUTH, configured, over_broker
+from tests.directory_world import ALPHA, BRAVO, BROKER, CONTACT, DIRECTORY, HUB, NORTH, SOUTH, configured, over_broker
 
 TTL_S = TTL.total_seconds()
 
@@ -168,12 +168,12 @@ async def test_somebody_unknown_makes_the_client_ask_once_and_not_again_at_once(
     await place.enrol(ALPHA, Party.AGR)
     unknown = hub.copy.party_of(ALPHA)
 
-    asked = [await hub.force(), await hub.force()]
+    asked = [await hub.force(ALPHA), await hub.force(ALPHA), await hub.force(BRAVO)]
     await place.clock.advance(10)
-    asked.append(await hub.force())
+    asked.append(await hub.force(ALPHA))
 
     assert (unknown, hub.copy.party_of(ALPHA)) == (None, paths.Party.AGR)
-    assert asked == [True, False, True]
+    assert asked == [True, False, True, True]
 
 
 async def test_a_revocation_is_seen_within_one_sync(place: Site, hub: DirectoryClient) -> None:

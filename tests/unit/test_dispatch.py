@@ -62,7 +62,6 @@ class Bench:
         await self.dispatch.gather()
         messages = await self.leaving()
         bodies = await self.dispatch.render(messages)
-        await self.store.outbox.rendered(bodies)
         await self.store.outbox.transported([message.message_id for message in messages], now=self.clock.now())
         return {Identifier(m.receiver): registry.read(bodies[m.message_id]) for m in messages}
 

@@ -9,11 +9,15 @@ import pytest
 
 from hub.clock import ManualClock
 from hub.errors import Forbidden, Unavailable
-from hub.mades.codec import encode
+from hub.mades.codec import framed
 from hub.mades.endpoint import PingFailed
+from hub.mades.keyring import Keys
+from hub.mades.manifest import manifest_digest
 from hub.mades.memory import Faults, MemoryNetwork, MemoryTransport
 from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.seal import Sealer
 from hub.ports import MessageState, Publication, Queue
+from tests.keyring import Everybody, Listing, holder, opened, sealer_of
 from tests.mades_components import ALPHA, BRAVO, HUB, NORTH, PARTIES, Component, pass_time
 
 
@@ -50,7 +54,7 @@ class World:
                 business_type=message.business_type,
                 urgent=False,
                 expires=message.expires,
-                body=encode(message) if body is None else body,
+                body=sealer_of(message.sender).seal(message) if body is None else body,
             )
         )
 
@@ -251,27 +255,121 @@ async def test_bytes_that_are_no_message_are_buried_and_the_loop_goes_on(world: 
     assert (world.hub.effects, len(world.network.dead)) == (["document"], 1)
 
 
-async def test_a_business_message_cannot_pass_for_an_acknowledgement(world: World) -> None:
-    await world.deliver_raw(world.message(related="something"))
+async def test_a_message_that_its_sender_has_not_signed_has_no_effect_and_fails(world: World) -> None:
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    (message,) = await world.north.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=60)
+    forger = Sealer(NORTH, holder(ALPHA).keys, Everybody())
+    forged = world.message(message_id=message.message_id, content=b"points")
 
+    await world.deliver_raw(forged, body=forger.seal(forged))
     await world.run(2)
 
-    assert world.hub.effects == ["document"]
+    status = await world.north.status("points")
+    assert (status.state, status.reason) == (MessageState.FAILED, "E-NO-CERT")
+    assert world.hub.effects == []
 
 
-async def test_an_acknowledgement_of_nothing_is_buried(world: World) -> None:
-    await world.deliver_raw(world.message(internal_type=InternalType.RECEIVE, content=b""))
+async def test_an_acknowledgement_that_its_sender_has_not_signed_is_buried(world: World) -> None:
+    await world.hub.stop()
+    await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)
+    (message,) = await world.hub.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=1)
+    await world.north.stop()
+    world.start(world.hub)
+    forged = world.message(
+        internal_type=InternalType.RECEIVE,
+        content=b"",
+        related=message.message_id,
+        related_manifest_digest="ab" * 32,
+        event_time=world.clock.now(),
+    )
 
+    await world.deliver_raw(forged, body=Sealer(NORTH, holder(ALPHA).keys, Everybody()).seal(forged))
     await world.run(2)
 
-    assert (world.hub.effects, len(world.network.dead)) == ([], 1)
+    assert await world.hub.state("assets") is MessageState.ACCEPTED
+    assert len(world.network.dead) == 1
+
+
+async def test_both_sides_keep_what_the_other_has_signed(world: World) -> None:
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.run(3)
+
+    sent = await world.north.status("points")
+    (entry,) = world.hub.store.commit.inbox.values()
+    assert entry.manifest is not None
+    proofs = await world.north.store.outbox.proofs(sent.message_id)
+    assert sent.state is MessageState.RECEIVED
+    assert set(proofs) == {InternalType.DELIVERY, InternalType.RECEIVE}
+    for manifest in proofs.values():
+        told = opened(framed(manifest, b""), by=NORTH)
+        assert (told.sender, told.related) == (HUB, sent.message_id)
+        assert told.related_manifest_digest == manifest_digest(entry.manifest)
+        assert told.related_digest == entry.digest
+
+
+async def test_a_partner_that_registers_later_gets_what_waited_for_it() -> None:
+    directory = Listing(missing={NORTH})
+    async with running("north") as world:
+        world.hub.sealer, world.hub.refresh = Sealer(HUB, holder(HUB).keys, directory), directory.refresh
+        world.start(world.hub)
+        await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)
+        await world.run(3)
+        assert await world.hub.state("assets") is MessageState.ACCEPTED
+        assert "E-UNKNOWN-RECEIVER" in (await world.hub.status("assets")).trace[-1].details
+
+        directory.after_refresh = set()
+        await world.run(8)
+
+        assert await world.hub.state("assets") is MessageState.RECEIVED
+        assert world.north.effects == ["assets"]
+
+
+async def test_what_waits_while_its_receiver_renews_the_certificate_is_sealed_anew() -> None:
+    async with running("north", volatile=True) as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.run(2)
+        await world.north.stop()
+        world.network.restart()
+        renewed = holder("A01:HUB-RENEWED")
+        world.north.sealer = Sealer(NORTH, holder(NORTH).keys, Listing(encryption={HUB: renewed.encryption}))
+        ours = holder(HUB).keys
+        world.hub.sealer = Sealer(
+            HUB, Keys(ours.signing, ours.signing_certificate, renewed.keys.decryption), Everybody()
+        )
+
+        world.start(world.north, world.hub)
+        await world.run(5)
+
+        assert (world.hub.effects, await world.north.state("points")) == (["points"], MessageState.RECEIVED)
+
+
+async def test_nothing_is_refused_because_the_copy_of_the_directory_is_too_old() -> None:
+    directory = Listing(stale=True)
+    async with running("north") as world:
+        world.hub.sealer = Sealer(HUB, holder(HUB).keys, directory)
+        world.start(world.hub)
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.run(5)
+        assert (world.hub.effects, await world.north.state("points")) == ([], MessageState.ACCEPTED)
+
+        directory.stale = False
+        await world.run(10)
+
+        assert (world.hub.effects, await world.north.state("points")) == (["points"], MessageState.RECEIVED)
 
 
 async def test_nobody_but_its_receiver_can_acknowledge_a_message(world: World) -> None:
     await world.hub.stop()
     await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)
     (message,) = await world.hub.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=1)
-    forged = world.message(sender=ALPHA, internal_type=InternalType.RECEIVE, related=message.message_id, content=b"")
+    forged = world.message(
+        sender=ALPHA,
+        internal_type=InternalType.RECEIVE,
+        related=message.message_id,
+        related_manifest_digest="ab" * 32,
+        event_time=world.clock.now(),
+        content=b"",
+    )
     world.start(world.hub)
     await world.north.stop()
 
@@ -304,11 +402,11 @@ async def test_changed_content_fails_at_its_authenticated_sender(world: World) -
     (message,) = await world.north.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=60)
     whole = world.message(message_id=message.message_id, content=b"points")
 
-    await world.deliver_raw(whole, body=encode(whole)[:-1] + b"X")
+    await world.deliver_raw(whole, body=sealer_of(NORTH).seal(whole)[:-1] + b"X")
     await world.run(2)
 
     status = await world.north.status("points")
-    assert (status.state, status.reason) == (MessageState.FAILED, "E-DIGEST")
+    assert (status.state, status.reason) == (MessageState.FAILED, "E-DECRYPT")
     assert world.hub.effects == []
 
 

@@ -14,6 +14,7 @@ from hub.mades.memory import Faults
 from hub.mades.paths import Party
 from hub.store.memory import MemoryStore
 from tests.gateway_world import A1, A2, A3, ALPHA, BRAVO, NORTH, P1, P2, Client, World, asset, period
+from tests.keyring import seals_of
 
 DAY = ("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z")
 
@@ -429,8 +430,14 @@ async def test_a_port_in_use_is_told_as_such(scene: Scene) -> None:
     taken = int(scene.alpha.gateway.url.rpartition(":")[2])
     settings = scene.north.gateway.settings
     settings = msgspec.structs.replace(settings, http=msgspec.structs.replace(settings.http, port=taken))
-    transport = scene.world.system.network.attach(scene.north.gateway.who.me.id)
-    gateway = build_dso(settings, store=MemoryStore(component="x"), transport=transport, clock=scene.world.system.clock)
+    code = scene.north.gateway.who.me.id
+    gateway = build_dso(
+        settings,
+        store=MemoryStore(component="x"),
+        transport=scene.world.system.network.attach(code),
+        seals=seals_of(code),
+        clock=scene.world.system.clock,
+    )
 
     with pytest.raises(OSError, match="in use"):
         await gateway.run()

@@ -16,15 +16,16 @@ from hub import app
 from hub.app import process
 from hub.cli import tps
 from hub.commands import AddParticipant
+from hub.directory.values import Party
 from hub.errors import SettingsError
-from hub.mades.embedded import Component, EmbeddedBroker
-from hub.mades.paths import Party
-from hub.settings import Broker, Database, Http, HubSettings, Secret
+from hub.settings import Broker, Database, Http, HubSettings, Mades, Secret
 from hub.values import Role
 from tests.fixtures_store import DatabaseUrl
+from tests.founded import founded
 from tests.system import HUB, MARKET
 
 NORTH, ALPHA, BRAVO = "5790000000005", "45X-AGR-ALPHA--N", "45X-AGR-BRAVO--B"
+NORTH_CODE = "A10:5790000000005"
 
 pytestmark = pytest.mark.slow
 
@@ -84,14 +85,15 @@ async def test_the_database_of_another_hub_is_refused(database_url: DatabaseUrl)
             pass
 
 
-async def test_the_hub_serves_on_a_real_database_and_broker_until_it_is_told_to_stop(database_url: DatabaseUrl) -> None:
+async def test_the_hub_serves_on_a_real_database_and_broker_until_it_is_told_to_stop(
+    database_url: DatabaseUrl, tmp_path: Path
+) -> None:
     code = app.hub_id(MARKET)
-    async with EmbeddedBroker() as broker:
-        broker.provision({code: Component(Party.HUB, "password")}, hub=code)
+    async with founded(tmp_path, {code: Party.HUB}, hub=code) as platform:
         settings = HubSettings(
             hub=MARKET,
             database=Database(url=Secret(await database_url())),
-            broker=Broker(url=Secret(f"amqp://127.0.0.1:{broker.port}/mades"), password=Secret("password")),
+            mades=Mades(dir=platform.member(code)),
             http=Http(port=free_port()),
         )
         serving = asyncio.create_task(app.serve(settings))
@@ -104,19 +106,35 @@ async def test_the_hub_serves_on_a_real_database_and_broker_until_it_is_told_to_
             await serving
 
 
-async def test_a_hub_told_to_stop_before_the_broker_answers_just_ends(database_url: DatabaseUrl) -> None:
-    settings = HubSettings(
-        hub=MARKET,
-        database=Database(url=Secret(await database_url())),
-        broker=Broker(url=Secret(f"amqp://127.0.0.1:{free_port()}/mades")),
-        http=Http(port=free_port()),
-    )
-    serving = asyncio.create_task(app.serve(settings))
-    async with asyncio.timeout(30), ClientSession() as session:
-        while await status(session, f"http://127.0.0.1:{settings.http.port}/health/ready") != 503:
-            assert not serving.done()
-        os.kill(os.getpid(), signal.SIGTERM)
-        await serving
+async def test_a_hub_told_to_stop_before_the_broker_answers_just_ends(
+    database_url: DatabaseUrl, tmp_path: Path
+) -> None:
+    code = app.hub_id(MARKET)
+    async with founded(tmp_path, {code: Party.HUB}, hub=code) as platform:
+        settings = HubSettings(
+            hub=MARKET,
+            database=Database(url=Secret(await database_url())),
+            mades=Mades(dir=platform.member(code)),
+            broker=Broker(url=f"amqps://127.0.0.1:{free_port()}/mades"),
+            http=Http(port=free_port()),
+        )
+        serving = asyncio.create_task(app.serve(settings))
+        async with asyncio.timeout(30), ClientSession() as session:
+            while await status(session, f"http://127.0.0.1:{settings.http.port}/health/ready") != 503:
+                assert not serving.done()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await serving
+
+
+async def test_a_hub_that_is_not_registered_or_is_another_is_told_so(database_url: DatabaseUrl, tmp_path: Path) -> None:
+    database = Database(url=Secret(await database_url()))
+    with pytest.raises(SettingsError, match="tps mades register"):
+        await app.serve(HubSettings(hub=MARKET, database=database, mades=Mades(dir=tmp_path / "nothing")))
+
+    async with founded(tmp_path, {NORTH_CODE: Party.DSO, app.hub_id(MARKET): Party.HUB}, hub=NORTH_CODE) as platform:
+        another = HubSettings(hub=MARKET, database=database, mades=Mades(dir=platform.member(NORTH_CODE)))
+        with pytest.raises(SettingsError, match=f"found the component {NORTH_CODE}; expected A01:45X-TPS-HUB-DEM8"):
+            await app.serve(another)
 
 
 async def status(session: ClientSession, url: str) -> int:

@@ -4,6 +4,7 @@ A component's endpoint holds its outbox, its inbox and its road; it knows no doc
 """
 
 from hub.mades.endpoint.endpoint import Endpoint, EndpointStatus, Ping, PingFailed
-from hub.mades.endpoint.receiver import Incoming
+from hub.mades.endpoint.inspection import Incoming
+from hub.mades.endpoint.seals import Seals
 
-__all__ = ["Endpoint", "EndpointStatus", "Incoming", "Ping", "PingFailed"]
+__all__ = ["Endpoint", "EndpointStatus", "Incoming", "Ping", "PingFailed", "Seals"]

@@ -11,12 +11,15 @@ from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
 from hub.errors import Unavailable
-from hub.mades.codec import DEFAULT_LIMITS, Limits, encode
+from hub.mades.endpoint.inspection import Inspector, PartyOf
 from hub.mades.endpoint.patience import until_available
+from hub.mades.endpoint.preparation import Render
 from hub.mades.endpoint.receiver import Changed, Intake, Receive, Receiver
-from hub.mades.endpoint.sender import Render, Sender
+from hub.mades.endpoint.seals import Seals
+from hub.mades.endpoint.sender import Sender
 from hub.mades.message import BusinessType, InternalType, Message
 from hub.mades.paths import Party
+from hub.mades.seal import Verified
 from hub.ports import Clock, Commit, Outbox, OutgoingMessage, Publication, Queue, Refused, Transport, Unroutable
 
 PREFETCH: Final = {Queue.URGENT: 32, Queue.BULK: 64}
@@ -58,7 +61,7 @@ class Endpoint:
     `render` makes the documents of outgoing messages; `receive` commits an incoming one, with its inbox entry, or
     raises Unavailable (try again), Forbidden or MadesError (refused for good). `changed` is told which documents
     changed state, `alarm` which urgent messages are overdue. `party_of` says what a sender is; by default only the
-    hub is known.
+    hub is known. `seals` close and open every message.
     """
 
     def __init__(
@@ -71,23 +74,26 @@ class Endpoint:
         outbox: Outbox,
         inbox: Commit,
         clock: Clock,
+        seals: Seals,
         render: Render,
         receive: Receive,
-        party_of: Callable[[str], Party | None] | None = None,
+        party_of: PartyOf | None = None,
         changed: Changed = lambda _: None,
         alarm: Alarm | None = None,
-        limits: Limits = DEFAULT_LIMITS,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self._code, self._transport, self._outbox, self._clock = code, transport, outbox, clock
         self._changed, self._alarm = changed, alarm
         self._log: FilteringBoundLogger = (log or structlog.get_logger("hub.mades.endpoint")).bind(component=code)
         self._pings: dict[str, asyncio.Future[float]] = {}
-        self._sender = Sender(code, transport=transport, outbox=outbox, clock=clock, render=render, log=self._log)
+        self._seals = seals
+        self._sender = Sender(
+            code, transport=transport, outbox=outbox, clock=clock, render=render, seals=self._seals, log=self._log
+        )
+        known = party_of or (lambda sender: Party.HUB if sender == hub else None)
         self._receiver = Receiver(
             code,
-            party,
-            party_of=party_of or (lambda sender: Party.HUB if sender == hub else None),
+            inspector=Inspector(code, party, party_of=known, seals=self._seals, clock=clock),
             outbox=outbox,
             inbox=inbox,
             clock=clock,
@@ -95,7 +101,6 @@ class Endpoint:
             traced=self._traced,
             changed=self._acknowledged,
             log=self._log,
-            limits=limits,
         )
 
     async def run(self) -> None:
@@ -174,17 +179,16 @@ class Endpoint:
         self._changed(documents)
         self.wake()
 
-    async def _traced(self, message: Message) -> None:
+    async def _traced(self, proof: Verified) -> None:
         """Answer a tracing message, or note the answer to ours."""
+        message = proof.message
         if message.internal_type is InternalType.TRACED:
             waiting = self._pings.get(message.related or "")
             if waiting is not None and not waiting.done():
                 waiting.set_result(self._clock.monotonic())
             return
         try:
-            await self._trace(
-                InternalType.TRACED, uuid4().hex, message.sender, message.business_type, related=message.message_id
-            )
+            await self._trace(InternalType.TRACED, uuid4().hex, message.sender, message.business_type, answers=proof)
         except (Unavailable, Unroutable, Refused) as error:
             self._log.warning("trace.not_answered", sender=message.sender, why=str(error))
 
@@ -194,7 +198,7 @@ class Endpoint:
         message_id: str,
         receiver: str,
         business_type: str,
-        related: str | None = None,
+        answers: Verified | None = None,
     ) -> None:
         now = self._clock.now()
         message = Message(
@@ -205,8 +209,9 @@ class Endpoint:
             business_type=business_type,
             generated=now,
             expires=now + TRACE_EXPIRY,
-            related=related,
-            event_time=now if related else None,
+            related=answers.message.message_id if answers else None,
+            related_manifest_digest=answers.manifest_digest if answers else None,
+            event_time=now if answers else None,
         )
         await self._transport.publish(
             Publication(
@@ -217,8 +222,8 @@ class Endpoint:
                 business_type=business_type,
                 urgent=True,
                 expires=message.expires,
-                body=encode(message),
-                correlation_id=related,
+                body=(await self._seals.close(message)).body,
+                correlation_id=message.related,
             )
         )
 

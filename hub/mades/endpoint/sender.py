@@ -6,30 +6,25 @@ and bulk messages have a loop each, so that no large list is in the way of a lim
 """
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from msgspec import structs
 from structlog.typing import FilteringBoundLogger
 
 from hub.errors import Unavailable
-from hub.mades.codec import encode
 from hub.mades.endpoint.patience import pause_s, rest, until_available
-from hub.mades.errors import MadesError
-from hub.mades.message import InternalType, Message
+from hub.mades.endpoint.preparation import Preparation, Render
+from hub.mades.endpoint.seals import Seals
+from hub.mades.message import InternalType
 from hub.ports import Clock, Outbox, OutgoingMessage, Publication, Refused, Transport, Unroutable
 
-Render = Callable[[Sequence[OutgoingMessage]], Awaitable[Mapping[str, bytes]]]
 BATCH: Final = 64
 WINDOW: Final = 32
 LEASE_S: Final = 60.0
 POLL_S: Final = 1.0
 """How often the outbox is looked at unasked: for retries, and for a bell that was lost with another process."""
-
-_BA_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9-]*")
 
 
 class Sender:
@@ -43,10 +38,21 @@ class Sender:
         outbox: Outbox,
         clock: Clock,
         render: Render,
+        seals: Seals,
         log: FilteringBoundLogger,
     ) -> None:
         self._code, self._transport, self._outbox = code, transport, outbox
-        self._clock, self._render, self._log = clock, render, log
+        self._clock, self._log = clock, log
+        self._preparation = Preparation(
+            code,
+            seals=seals,
+            outbox=outbox,
+            clock=clock,
+            render=render,
+            retry=lambda message, why: self._retry([message], why),
+            fail=self._fail,
+            log=log,
+        )
         self._bells = {True: asyncio.Event(), False: asyncio.Event()}
         self._reopen, self._reopening = transport.volatile, asyncio.Lock()
         self.sent = 0
@@ -91,7 +97,7 @@ class Sender:
         """Send one batch of what is due; returns how many were tried."""
         await self._reopen_lost()
         due = await self._outbox.claim(urgent=urgent, limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
-        ready = await self._with_bodies(due)
+        ready = await self._preparation.ready(due)
         window = asyncio.Semaphore(WINDOW)
         async with asyncio.TaskGroup() as tasks:
             lines = [
@@ -105,38 +111,6 @@ class Sender:
             self.trouble = None
         return len(due)
 
-    async def _with_bodies(self, due: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
-        """The messages that can be sent, each with its content. Business messages are rendered once and kept."""
-        bare = [message for message in due if message.source is not None and message.body is None]
-        if not bare:
-            return list(due)
-        bodies = await self._rendered(bare)
-        if bodies:
-            await self._outbox.rendered(bodies)
-        complete = [
-            structs.replace(message, body=bodies[message.message_id]) if message.message_id in bodies else message
-            for message in due
-        ]
-        return [message for message in complete if message.source is None or message.body is not None]
-
-    async def _rendered(self, bare: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
-        try:
-            bodies = await self._render(bare)
-        except Unavailable as error:
-            await self._retry(bare, f"E-STORE: {error}")
-            return {}
-        except Exception:
-            self._log.exception("message.not_rendered", messages=len(bare))
-            if len(bare) == 1:
-                await self._fail(bare[0], "E-VALIDATION")
-                return {}
-            # One of them cannot be made; the others can.
-            return {key: body for message in bare for key, body in (await self._rendered([message])).items()}
-        for message in bare:
-            if message.message_id not in bodies:
-                await self._fail(message, "E-VALIDATION")
-        return bodies
-
     async def _send_in_order(self, line: Sequence[OutgoingMessage], window: asyncio.Semaphore) -> list[str]:
         """Publish messages of one document; after one that must wait, the rest wait too. Returns the confirmed ids."""
         confirmed = []
@@ -144,9 +118,9 @@ class Sender:
             try:
                 async with window:
                     await self._publish(message)
-            except (MadesError, Refused) as error:
+            except Refused as error:
                 self._log.error("message.refused", message=message.message_id, why=str(error))
-                await self._fail(message, error.code if isinstance(error, MadesError) else "E-BROKER-REFUSED")
+                await self._fail(message, "E-BROKER-REFUSED")
             except (Unavailable, Unroutable) as error:
                 self.trouble = str(error)
                 code = "E-UNROUTABLE" if isinstance(error, Unroutable) else "E-BROKER-DOWN"
@@ -161,25 +135,7 @@ class Sender:
         return confirmed
 
     async def _publish(self, message: OutgoingMessage) -> None:
-        internal_type = InternalType(message.internal_type)
-        acknowledgement = internal_type is not InternalType.STANDARD
-        body = encode(
-            Message(
-                message_id=message.message_id,
-                internal_type=internal_type,
-                sender=self._code,
-                receiver=message.receiver,
-                business_type=message.business_type,
-                ba_message_id=message.document if _BA_MESSAGE_ID.fullmatch(message.document) else "",
-                generated=message.accepted,
-                expires=message.expires,
-                related=message.related,
-                related_digest=message.related_digest,
-                event_time=message.accepted if acknowledgement else None,
-                reason=message.reason if acknowledgement else None,
-                content=message.body or b"",
-            )
-        )
+        assert message.sealed is not None, "only what is ready is published"
         await self._transport.publish(
             Publication(
                 message_id=message.message_id,
@@ -189,7 +145,7 @@ class Sender:
                 business_type=message.business_type,
                 urgent=message.urgent,
                 expires=message.expires,
-                body=body,
+                body=message.sealed,
                 correlation_id=message.related,
             )
         )

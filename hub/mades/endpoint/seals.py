@@ -1,0 +1,99 @@
+"""Closing and opening the messages of one endpoint, in a thread where they are large.
+
+A directory copy that is too old, or does not know a partner yet, is a fault of our surroundings: the copy is renewed
+once, and what cannot be judged without it waits.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final, TypeVar
+
+from hub.errors import Unavailable
+from hub.mades.errors import MadesError
+from hub.mades.message import InternalType, Message
+from hub.mades.pki import certificate_id
+from hub.mades.seal import Closed, Envelope, Sealer, Verified
+from hub.ports import OutgoingMessage
+
+T = TypeVar("T")
+LARGE_BYTES: Final = 64 * 1024
+ROUTED: Final = frozenset({InternalType.STANDARD, InternalType.TRACING})
+"""Acknowledgements take the way back."""
+STALE: Final = "E-DIRECTORY-STALE"
+PASSING: Final = frozenset({"E-UNKNOWN-RECEIVER", "E-NO-CERT", "E-CERT-EXPIRED", STALE})
+"""What a newer copy of the directory may mend: a partner that has just registered, or renewed."""
+
+Refresh = Callable[[str], Awaitable[None]]
+"""Fetch the directory once more, because of this partner."""
+Route = Callable[[str, str, datetime], object]
+"""The path to a receiver for a business type at an instant; raises MadesError when there is none."""
+
+
+class Seals:
+    """The sealer of a component at work.
+
+    `refresh` fetches the directory once more, as far as it can; `route` finds the path its receiver has declared.
+    """
+
+    def __init__(self, sealer: Sealer, *, refresh: Refresh | None = None, route: Route | None = None) -> None:
+        self._sealer, self._refresh, self._route = sealer, refresh, route
+
+    async def close(self, message: Message) -> Closed:
+        """Seal a message with the certificate that its receiver prefers when it is `generated`.
+
+        Raises:
+            MadesError: see `Sealer.close`; a code of PASSING stands after a newer copy of the directory was asked for.
+        """
+        return await self._with_fresh_directory(message.receiver, lambda: self._close(message))
+
+    def is_for_present_certificate(self, message: OutgoingMessage, at: datetime) -> bool:
+        """Whether the bytes sealed for an earlier try are still for the certificate that the receiver prefers."""
+        try:
+            return message.sealed_for == certificate_id(self._sealer.certificates.encryption(message.receiver, at))
+        except MadesError:
+            return False
+
+    def look(self, body: bytes) -> Envelope:
+        """Read the manifest and believe nothing. Raises MadesError."""
+        return self._sealer.look(body)
+
+    async def verify(self, envelope: Envelope) -> Verified:
+        """What the sender has signed.
+
+        Raises:
+            MadesError: it has not, or with no certificate that counts.
+            Unavailable: the directory is too old to say.
+        """
+
+        async def verified() -> Verified:
+            return self._sealer.verify(envelope)
+
+        try:
+            return await self._with_fresh_directory(envelope.message.sender, verified)
+        except MadesError as error:
+            if error.code == STALE:
+                raise Unavailable(error.detail) from error
+            raise
+
+    async def open(self, verified: Verified) -> Message:
+        """The message with its content. Raises MadesError."""
+        return await _threaded(len(verified.payload), lambda: self._sealer.open(verified))
+
+    async def _close(self, message: Message) -> Closed:
+        if self._route and message.internal_type in ROUTED:
+            self._route(message.receiver, message.business_type, message.generated)
+        return await _threaded(len(message.content), lambda: self._sealer.close(message))
+
+    async def _with_fresh_directory(self, partner: str, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await work()
+        except MadesError as error:
+            if error.code not in PASSING or self._refresh is None:
+                raise
+        await self._refresh(partner)
+        return await work()
+
+
+async def _threaded(size: int, work: Callable[[], T]) -> T:
+    return await asyncio.to_thread(work) if size > LARGE_BYTES else work()

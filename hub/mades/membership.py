@@ -1,0 +1,201 @@
+"""A registered component at work: what it proves itself with, whom it knows, what it seals with (floor 5; MADES 4.5).
+
+All of it comes from the folder that registration filled (`tps mades register`, `tps init`). While it runs the directory
+is asked regularly, certificates are renewed before they end, and the newer ones are taken into use when their turn has
+come; nothing has to be started anew for that.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from hub.directory.values import ComponentRecord, Configuration, Implementation, MessagePath, Party
+from hub.errors import Rejected, SettingsError, Unavailable
+from hub.mades import credentials, enrolment, paths, pki
+from hub.mades.amqp import AmqpTransport
+from hub.mades.certificates import CertificateType
+from hub.mades.directory_client import DirectoryClient
+from hub.mades.directory_copy import DirectoryCopy
+from hub.mades.endpoint import Seals
+from hub.mades.seal import Sealer
+from hub.ports import Clock
+from hub.version import VERSION
+
+COPY: Final = "directory.json"
+MADES_VERSION: Final = 2
+NETWORK: Final = "internet"
+LOOK_S: Final = 3600.0
+"""Time between looks whether certificates end soon, or newer ones have to be used by now."""
+PAUSE_S: Final = 2.0
+ALWAYS: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""The same at every start, so that saying it again changes nothing."""
+
+log = structlog.get_logger("hub.mades.membership")
+
+
+class Membership:
+    """See the charter. `seals` are what an endpoint works with, `exchanging` yields its road."""
+
+    def __init__(self, folder: Path, *, clock: Clock, url: str = "") -> None:
+        """`url` is that of the broker, where it is not reached as the directory says.
+
+        Raises:
+            SettingsError: the folder does not hold a registered component whose certificates are good now.
+        """
+        self._folder, self._clock, self._url = folder, clock, url
+        try:
+            self._told = enrolment.component_in(folder)
+            held = credentials.load(folder)
+            keys = held.keys(clock.now())
+            self.tls = held.client_context(clock.now())
+        except (OSError, msgspec.DecodeError, pki.CertificateRefused) as error:
+            raise SettingsError(
+                f"mades.dir: found {error}; expected the folder of a registered component. Register it with "
+                "`tps mades register`."
+            ) from error
+        self.code = self._told.code
+        self.copy = DirectoryCopy(
+            self.code,
+            directory=self._told.directory,
+            root=held.root,
+            issuing=held.issuing,
+            file=folder / COPY,
+            clock=clock,
+        )
+        self.client = DirectoryClient(
+            self._told.directory_url,
+            copy=self.copy,
+            folder=folder,
+            clock=clock,
+            jitter=lambda: random.uniform(-1, 1),  # noqa: S311 # spreads load, keeps no secret
+        )
+        self._sealer = Sealer(self.code, keys, self.copy)
+        self.seals = Seals(self._sealer, refresh=self._refresh, route=self.copy.path)
+
+    async def _refresh(self, partner: str) -> None:
+        """Ask the directory out of turn; what goes wrong shows in its `trouble`."""
+        await self.client.force(partner)
+
+    async def _join(self, party: paths.Party, hub: str) -> None:
+        """Be known: fetch the directory's content and tell it how this component is reached."""
+        while True:
+            try:
+                await self.client.sync()
+                await self.client.configure(self._configuration(party, hub))
+                await self.client.sync()
+            except Unavailable as error:
+                if self.copy.stale() is None and self.copy.record(self.code):
+                    return  # known from before; the directory is only away
+                log.warning("directory.unavailable", component=self.code, retry_s=PAUSE_S, error=str(error))
+                await self._clock.sleep(PAUSE_S)
+            except (Rejected, pki.CertificateRefused) as error:
+                raise SettingsError(f"The component directory refuses {self.code}: {error}.") from error
+            else:
+                return
+
+    @asynccontextmanager
+    async def exchanging(self, party: paths.Party, *, hub: str, heartbeat_s: int = 10) -> AsyncIterator[AmqpTransport]:
+        """The road to the broker, for as long as the block lasts; meanwhile directory and certificates are followed.
+
+        Waits until directory and broker answer.
+
+        Raises:
+            SettingsError: the directory refuses what this component says of itself.
+            Refused: the broker does not let this component in.
+        """
+        await self._join(party, hub)
+        road = await self._connected(heartbeat_s)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                loops = [
+                    tasks.create_task(self.client.run(), name=f"{self.code}.directory"),
+                    tasks.create_task(self._look_after_certificates(), name=f"{self.code}.certificates"),
+                ]
+                yield road
+                for loop in loops:
+                    loop.cancel()
+        finally:
+            await road.close()
+
+    async def _connected(self, heartbeat_s: int) -> AmqpTransport:
+        while True:
+            try:
+                return await AmqpTransport.connect(
+                    self._broker_url(),
+                    code=self.code,
+                    tls=self.tls,
+                    suffix=self._told.queue_suffix,
+                    heartbeat_s=heartbeat_s,
+                )
+            except Unavailable as error:
+                log.warning("broker.unavailable", component=self.code, retry_s=PAUSE_S, error=str(error))
+                await self._clock.sleep(PAUSE_S)
+
+    def must_be(self, code: str, setting: str) -> None:
+        """Raise SettingsError unless this is the component that `setting` names."""
+        if code != self.code:
+            raise SettingsError(f"mades.dir: found the component {self.code}; expected {code}, as {setting} says.")
+
+    def trouble(self) -> str | None:
+        """What keeps this component from working with others; None when nothing does."""
+        return self.copy.stale()
+
+    def _broker_url(self) -> str:
+        urls = [self._url] if self._url else [url.address for url in self._broker().configuration.urls]
+        if not urls:
+            raise Unavailable("The component directory lists no address of the broker.")
+        return urls[0]
+
+    def _broker(self) -> ComponentRecord:
+        for code in sorted(self.copy.codes):
+            record = self.copy.record(code)
+            if record is not None and record.party is Party.BROKER:
+                return record
+        raise Unavailable("The component directory lists no broker.")
+
+    def _configuration(self, party: paths.Party, hub: str) -> Configuration:
+        """How this component is reached: over the one broker, for what the table lets others send to it (R27)."""
+        broker = self._broker()
+        return Configuration(
+            networks=(NETWORK,), paths=tuple(_incoming(party, hub, broker.code)), implementation=implementation()
+        )
+
+    async def _look_after_certificates(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_S)
+            try:
+                if await enrolment.renew(self._folder, self._told.directory_url, at=self._clock.now()):
+                    log.info("certificates.renewed", component=self.code)
+                self._use(credentials.load(self._folder))
+            except (Unavailable, Rejected, pki.CertificateRefused) as error:
+                log.error("certificates.not_renewed", component=self.code, error=str(error))
+
+    def _use(self, held: credentials.Credentials) -> None:
+        now = self._clock.now()
+        self._sealer.use(held.keys(now))
+        pair = held.preferred(CertificateType.AUTHENTICATION, now)
+        # Connections that stand keep the old certificate; the next one made shows the new.
+        self.tls.load_cert_chain(pair.certificate_file, pair.key_file)
+
+
+def implementation() -> Implementation:
+    """This program, as components say it of themselves."""
+    return Implementation(
+        name="trade-permission-system", version=VERSION, compatible_versions=VERSION, mades_version=MADES_VERSION
+    )
+
+
+def _incoming(party: paths.Party, hub: str, broker: str) -> Sequence[MessagePath]:
+    """A path for every business type that may be sent to this party; participants hear the hub and nobody else (F1)."""
+    senders = () if party is paths.Party.HUB else (hub,)
+    return [
+        MessagePath(senders=senders, message_type=business_type, broker=broker, valid_from=ALWAYS)
+        for business_type in paths.receivable(party)
+    ]
