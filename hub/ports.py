@@ -369,6 +369,17 @@ class Outbox(Protocol):
     async def reopen(self) -> int:
         """Make everything not yet DELIVERED due again: the broker is volatile and may have lost it (R31)."""
 
+    async def silent(self, *, now: datetime) -> Sequence[str]:
+        """Receivers who for 60 s have owed an acknowledgement of a message that the broker confirmed."""
+
+    async def resend(self, *, answered: Mapping[str, datetime], now: datetime) -> int:
+        """Make lost messages due again, each at most five times; returns how many.
+
+        A message is lost when its receiver answered something sent 60 s later: a message of the same queue that it
+        received, or a connectivity test (`answered`: receiver -> when the test was sent). Silence proves nothing: the
+        message waits at the broker for a receiver that is away, and a second copy would only wait beside it.
+        """
+
     async def expire(self, *, now: datetime, grace_s: float = 60.0) -> Sequence[str]:
         """FAIL what has passed its expiry undelivered; returns documents (mRIDs)."""
 

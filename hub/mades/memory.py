@@ -1,7 +1,8 @@
 """A network in memory: the twin of the broker's road, with faults that a test can choose.
 
-The same seed gives the same faults. A lost message raises Unavailable at its sender, as on a real road: what the broker
-confirmed, it has. Access follows the same table as every broker (`hub.mades.paths`).
+The same seed gives the same faults. A dropped message raises Unavailable at its sender, as on a real road: what the
+broker confirmed, it has, unless a test says that it loses even that. Access follows the same table as every broker
+(`hub.mades.paths`).
 """
 
 import asyncio
@@ -19,9 +20,13 @@ from hub.ports import Clock, Delivery, Publication, Queue, Refused, Unroutable
 
 
 class Faults(Struct, kw_only=True):
-    """Odds of each fault, 0 to 1, and the longest delay. May be changed while the network runs."""
+    """Odds of each fault, 0 to 1, and the longest delay. May be changed while the network runs.
+
+    `drop`: lost before the broker's confirm, so that the sender knows; `lose`: confirmed and lost.
+    """
 
     drop: float = 0.0
+    lose: float = 0.0
     lose_confirm: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
@@ -97,6 +102,8 @@ class MemoryNetwork:
         mailbox = self._route(user, message)
         if self._happens(self.faults.drop):
             raise Unavailable("The message was lost on its way to the broker.")
+        if self._happens(self.faults.lose):
+            return
         for _ in range(2 if self._happens(self.faults.duplicate) else 1):
             letter = _Letter(message.body, user)
             if self._happens(self.faults.delay):

@@ -23,7 +23,7 @@ from hub.ports import (
     TraceStep,
 )
 from hub.store.codec import digest_of
-from hub.store.sending import ARRIVED, MridOf, genuine
+from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine
 
 ACKNOWLEDGEMENT_TTL: Final = timedelta(hours=24)
 """How long an acknowledgement of the transport is worth delivering (R27)."""
@@ -37,6 +37,8 @@ class Outgoing(Struct, kw_only=True):
     lease_until: datetime | None = None
     state: MessageState = MessageState.ACCEPTED
     reason: str | None = None
+    sent: datetime | None = None
+    resent: int = 0
     trace: list[TraceStep] = []  # a Struct makes an empty list for each instance
     manifests: list[str] = []
     acknowledgements: dict[str, bytes] = {}
@@ -51,9 +53,23 @@ class Outgoing(Struct, kw_only=True):
         """What messages must not overtake each other in (R28)."""
         return self.message.receiver, self.message.document
 
+    @property
+    def queue(self) -> tuple[str, bool]:
+        """The queue it goes to: of which receiver, and which of the two."""
+        return self.message.receiver, self.message.urgent
+
     def claimable(self, now: datetime) -> bool:
         """Whether a sender may take it."""
         return self.due is not None and self.due <= now and (self.lease_until is None or self.lease_until <= now)
+
+    def unanswered(self, now: datetime) -> bool:
+        """Whether the broker has confirmed it, no acknowledgement has ended it, and it may be sent again."""
+        confirmed = self.due is None and self.business and self.state not in ENDS
+        return confirmed and self.resent < RESENDINGS and self.message.expires > now
+
+    def older(self, sent: datetime | None) -> bool:
+        """Whether something sent then would not have overtaken it."""
+        return self.sent is not None and sent is not None and sent >= self.sent + timedelta(seconds=PATIENCE_S)
 
     def change(self, **fields: object) -> None:
         """Replace fields of the message."""
@@ -104,7 +120,7 @@ class MemoryOutbox:
         free = [o for o in unsent if o.claimable(now) and (not o.message.document or first[o.document] is o)]
         chosen = [outgoing for outgoing in free if outgoing.message.urgent == urgent][:limit]
         for outgoing in chosen:
-            outgoing.lease_until = now + timedelta(seconds=lease_s)
+            outgoing.lease_until, outgoing.sent = now + timedelta(seconds=lease_s), now
             outgoing.change(attempts=outgoing.message.attempts + 1)
         return [outgoing.message for outgoing in chosen]
 
@@ -122,6 +138,7 @@ class MemoryOutbox:
             if outgoing.lease_until is None:
                 continue
             outgoing.rest(outgoing.state if outgoing.business else MessageState.DELIVERED, outgoing.reason)
+            outgoing.sent = now
             if outgoing.business:
                 outgoing.tell(now, self._component, "TRANSPORTED")
 
@@ -171,6 +188,28 @@ class MemoryOutbox:
         for outgoing in open_:
             outgoing.again(outgoing.message.accepted)
         return len(open_)
+
+    async def silent(self, *, now: datetime) -> Sequence[str]:
+        """Receivers who have owed an acknowledgement of a confirmed message for a while."""
+        return sorted({o.message.receiver for o in self._queue.values() if o.unanswered(now) and o.older(now)})
+
+    async def resend(self, *, answered: Mapping[str, datetime], now: datetime) -> int:
+        """Make messages due again that are lost, as what their receivers answered since shows; returns how many."""
+        received = [o for o in self._queue.values() if o.business and o.state is MessageState.RECEIVED]
+        lost = [
+            outgoing
+            for outgoing in self._queue.values()
+            if outgoing.unanswered(now)
+            and (
+                outgoing.older(answered.get(outgoing.message.receiver))
+                or any(outgoing.older(later.sent) for later in received if outgoing.queue == later.queue)
+            )
+        ]
+        for outgoing in lost:
+            outgoing.again(now)
+            outgoing.resent += 1
+            outgoing.tell(now, self._component, "RETRY", LOST)
+        return len(lost)
 
     async def expire(self, *, now: datetime, grace_s: float = 60.0) -> Sequence[str]:
         """FAIL what has passed its expiry undelivered; returns documents (mRIDs)."""

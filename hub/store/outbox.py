@@ -22,7 +22,7 @@ from hub.ports import (
     TraceStep,
 )
 from hub.store.database import SQL, Database
-from hub.store.sending import ARRIVED, MridOf, genuine
+from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine
 
 if TYPE_CHECKING:
     from hub.store.database import Connection
@@ -119,6 +119,17 @@ class PostgresOutbox:
         """
         async with self._turn:
             return await self._database.execute("reopen")
+
+    async def silent(self, *, now: datetime) -> Sequence[str]:
+        """Receivers who have owed an acknowledgement of a confirmed message for a while."""
+        since = now - timedelta(seconds=PATIENCE_S)
+        return [record["receiver"] for record in await self._database.fetch("silent", since, RESENDINGS, now)]
+
+    async def resend(self, *, answered: Mapping[str, datetime], now: datetime) -> int:
+        """Make messages due again that are lost, as what their receivers answered since shows; returns how many."""
+        tests = (list(answered), list(answered.values()))
+        async with self._turn:
+            return await self._database.execute("resend", now, *tests, PATIENCE_S, RESENDINGS, self._component, LOST)
 
     async def expire(self, *, now: datetime, grace_s: float = 60.0) -> Sequence[str]:
         """FAIL what has passed its expiry undelivered; returns documents (mRIDs)."""

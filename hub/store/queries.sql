@@ -55,7 +55,7 @@ with chosen as (
     order by queued limit $3
     for update skip locked
 ), leased as (
-    update out_message as message set lease_until = $2, attempts = attempts + 1
+    update out_message as message set lease_until = $2, attempts = attempts + 1, sent = $1
     from chosen where message.message_id = chosen.message_id
     returning message.*
 )
@@ -71,7 +71,7 @@ where message.message_id = new.message_id
 -- name: transported
 -- message ids, now, component: only those in hand, so that a confirm from before a reopen does not count; acknowledgements end here
 with done as (
-    update out_message set due = null, lease_until = null,
+    update out_message set due = null, lease_until = null, sent = $2,
         state = case when internal_type = 'STANDARD_MESSAGE' then state else 'DELIVERED' end
     where message_id = any ($1) and lease_until is not null
     returning message_id, internal_type
@@ -138,6 +138,31 @@ where not exists (select from again)
 -- name: reopen
 update out_message set due = accepted, lease_until = null
 where internal_type = 'STANDARD_MESSAGE' and state in ('ACCEPTED', 'DELIVERED')
+
+-- name: silent
+-- since, most resendings, now: receivers of messages confirmed before `since` that no acknowledgement has ended
+select distinct receiver from out_message
+where internal_type = 'STANDARD_MESSAGE' and state in ('ACCEPTED', 'DELIVERED') and due is null
+  and sent <= $1 and resent < $2 and expires > $3 order by receiver
+
+-- name: resend
+-- now, receivers, when the test that each answered was sent, patience in seconds, most resendings, component, reason
+with lost as (
+    update out_message as message set due = $1::timestamptz, lease_until = null, resent = resent + 1
+    where internal_type = 'STANDARD_MESSAGE' and state in ('ACCEPTED', 'DELIVERED') and due is null
+      and resent < $5 and expires > $1
+      and (exists (
+          select from unnest($2::text[], $3::timestamptz[]) as test (receiver, sent)
+          where test.receiver = message.receiver and test.sent >= message.sent + make_interval(secs => $4)
+      ) or exists (
+          select from out_message as later
+          where later.internal_type = 'STANDARD_MESSAGE' and later.state = 'RECEIVED'
+            and later.receiver = message.receiver and later.urgent = message.urgent
+            and later.sent >= message.sent + make_interval(secs => $4)))
+    returning message_id, queued
+)
+insert into trace (message_id, at, component, state, details)
+select message_id, $1, $6, 'RETRY', $7 from lost order by queued
 
 -- name: expire
 -- now, grace in seconds, component, reason

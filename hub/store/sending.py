@@ -19,6 +19,14 @@ ARRIVED: Final = {
 """What an acknowledgement says, in the words of a trace."""
 
 
+PATIENCE_S: Final = 60.0
+"""A message is lost when its receiver has answered something sent that much later."""
+RESENDINGS: Final = 5
+"""How often a message is sent again because it seems lost."""
+LOST: Final = "no acknowledgement, but the receiver answers"
+"""Why a message is sent again, in the words of a trace."""
+
+
 def random_id() -> str:
     """32 random hexadecimal digits."""
     return uuid4().hex

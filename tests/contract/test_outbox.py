@@ -520,6 +520,84 @@ async def test_r27_undelivered_messages_of_a_type_are_overdue_after_a_while(stor
     assert [message.document for message in overdue] == ["old"]
 
 
+# Lost messages
+
+
+async def test_silence_does_not_prove_that_a_message_is_lost(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    await publish(store)
+
+    assert await store.outbox.silent(now=later(59)) == []
+    assert await store.outbox.silent(now=later(60)) == [ALPHA]
+    assert await store.outbox.resend(answered={}, now=later(3000)) == 0
+    assert await claim(store, now=later(3000)) == []
+
+
+@pytest.mark.parametrize(("after_s", "lost"), [(59, 0), (60, 1)])
+async def test_a_message_is_lost_when_its_receiver_has_a_later_one_of_its_queue(
+    store: Store, after_s: float, lost: int
+) -> None:
+    await keep(store, leaving("d1"))
+    (first,) = await publish(store)
+    await keep(store, leaving("d2"))
+    (second,) = await publish(store, now=later(after_s))
+    await store.outbox.acknowledge([acknowledgement(second.message_id, InternalType.RECEIVE)], now=later(after_s))
+
+    assert await store.outbox.resend(answered={}, now=later(99)) == lost
+
+    again = await claim(store, now=later(99))
+    assert [(each.message_id, each.body, each.attempts) for each in again] == [(first.message_id, BODY, 2)] * lost
+    assert [state for _, state in story(await status(store))][2:] == ["RETRY"] * lost
+
+
+@pytest.mark.parametrize(
+    ("other", "kind"),
+    [
+        (leaving("d2", urgent=True), InternalType.RECEIVE),
+        (leaving("d2", audience=BRAVO), InternalType.RECEIVE),
+        (leaving("d2"), InternalType.DELIVERY),
+    ],
+    ids=["another queue", "another receiver", "not received"],
+)
+async def test_nothing_else_that_arrives_proves_that_a_message_is_lost(
+    store: Store, other: Row, kind: InternalType
+) -> None:
+    await keep(store, leaving("d1"))
+    await publish(store)
+    await keep(store, other)
+    (second,) = await publish(store, now=later(60))
+    arrived = acknowledgement(second.message_id, kind, sender=second.receiver)
+    await store.outbox.acknowledge([arrived], now=later(60))
+
+    assert await store.outbox.resend(answered={BRAVO: later(60)}, now=later(99)) == 0
+
+
+async def test_an_answered_test_proves_that_what_was_sent_before_is_lost_at_most_five_times(store: Store) -> None:
+    await keep(store, leaving("d1"))
+    await publish(store)
+    lost = []
+
+    for minute in range(1, 8):
+        now = later(60 * minute)
+        lost.append(await store.outbox.resend(answered={ALPHA: now}, now=now))
+        await publish(store, now=now)
+
+    assert lost == [1, 1, 1, 1, 1, 0, 0]
+    assert await store.outbox.silent(now=later(3000)) == []
+
+
+async def test_what_waits_has_ended_or_has_expired_is_never_lost(store: Store) -> None:
+    await keep(store, leaving("received"), leaving("failed"), leaving("short", expires=later(500)))
+    received, failed, _ = await publish(store)
+    await store.outbox.acknowledge([acknowledgement(received.message_id, InternalType.RECEIVE)], now=NOW)
+    await store.outbox.acknowledge([acknowledgement(failed.message_id, InternalType.FAILURE)], now=NOW)
+    await keep(store, leaving("not confirmed"), inbox=[taken_in("m1")])
+    await claim(store)
+
+    assert await store.outbox.resend(answered={ALPHA: later(999)}, now=later(1000)) == 0
+    assert await store.outbox.silent(now=later(1000)) == []
+
+
 # The beat (R12)
 
 

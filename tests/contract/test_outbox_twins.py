@@ -111,6 +111,10 @@ class World:
     async def expire(self, step: Step, now: datetime) -> object:
         return await self.outbox.expire(now=now, grace_s=step.other)
 
+    async def resend(self, step: Step, now: datetime) -> object:
+        answered: dict[str, datetime] = {step.audience: now} if step.which else {}
+        return await self.outbox.silent(now=now), await self.outbox.resend(answered=answered, now=now)
+
     async def gather(self, _: Step, now: datetime) -> object:
         return await self.outbox.gather("v", business_type="TPS-ASSETS", now=now, ttl_s=60)
 
@@ -165,6 +169,7 @@ OF_THE_STORE: dict[str, Callable[[World, Step, datetime], Awaitable[object]]] = 
     "replay": World.replay,
     "reopen": World.reopen,
     "expire": World.expire,
+    "resend": World.resend,
     "gather": World.gather,
 }
 OF_A_MESSAGE: dict[str, Callable[[World, OutgoingMessage, Step, datetime], Awaitable[object]]] = {

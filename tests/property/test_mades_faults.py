@@ -100,7 +100,9 @@ class Market:
         return all(self.states.get(key) is MessageState.RECEIVED for key in self.sent)
 
 
-async def scenario(seed: int, faults: Faults, steps: list[tuple[str, str, int]], *, volatile: bool) -> None:
+async def scenario(
+    seed: int, faults: Faults, steps: list[tuple[str, str, int]], *, volatile: bool, patience_s: int = 120
+) -> None:
     market = Market(seed, faults, volatile=volatile)
     for code in market.components:
         await market.start(code)
@@ -109,7 +111,7 @@ async def scenario(seed: int, faults: Faults, steps: list[tuple[str, str, int]],
     await pass_time(market.clock, 5)
 
     market.network.faults = Faults()
-    for _ in range(60):
+    for _ in range(patience_s // 2):
         await pass_time(market.clock, 2, turns=15)
         await market.look()
         if market.ended():
@@ -147,6 +149,15 @@ def test_r31_a_broker_that_forgets_everything_at_its_restarts_loses_nothing_for_
 ) -> None:
     """Without failing publishes: what they add to restarts is the case below."""
     asyncio.run(scenario(seed, faults, steps, volatile=True))
+
+
+@settings(max_examples=examples(40))
+@given(seed=SEEDS, faults=st.builds(Faults, lose=ODDS, lose_confirm=ODDS, delay=ODDS), steps=STEPS)
+def test_what_the_broker_confirms_and_loses_ends_received_with_one_effect_all_the_same(
+    seed: int, faults: Faults, steps: list[tuple[str, str, int]]
+) -> None:
+    """Five minutes until the next connectivity test, one until it proves a loss; twice, for a relayed message."""
+    asyncio.run(scenario(seed, faults, steps, volatile=False, patience_s=900))
 
 
 async def test_r31_a_late_delivery_acknowledgement_does_not_undo_the_reopening() -> None:

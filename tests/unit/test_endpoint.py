@@ -477,6 +477,49 @@ async def test_a_lost_confirm_leads_to_a_second_copy_and_still_one_effect(world:
     assert await world.north.state("points") is MessageState.RECEIVED
 
 
+async def test_a_message_that_the_broker_confirmed_and_lost_is_sent_again_once_its_receiver_answers(
+    world: World,
+) -> None:
+    world.network.faults = Faults(lose=1.0)
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.run(3)
+    world.network.faults = Faults()
+    await world.run(50)
+    assert (world.hub.effects, await world.north.state("points")) == ([], MessageState.ACCEPTED)
+
+    await world.run(50)
+
+    assert world.hub.effects == ["points"]
+    assert await world.north.state("points") is MessageState.RECEIVED
+
+
+async def test_a_message_whose_acknowledgements_were_lost_is_sent_again_and_has_one_effect(world: World) -> None:
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    while not world.hub.effects:  # noqa: ASYNC110 # until the very turn in which it takes effect
+        await asyncio.sleep(0)
+    world.network.faults = Faults(lose=1.0)
+    await world.run(3)
+    world.network.faults = Faults()
+    assert await world.north.state("points") is MessageState.ACCEPTED
+
+    await world.run(100)
+
+    assert world.hub.effects == ["points"]
+    assert await world.north.state("points") is MessageState.RECEIVED
+
+
+async def test_a_receiver_that_is_away_finds_one_copy_of_each_message() -> None:
+    async with running("north") as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await pass_time(world.clock, 1800, step_s=2)
+        world.start(world.hub)
+        await world.run(60)
+
+        assert world.hub.effects == ["points"]
+        assert world.hub.endpoint is not None
+        assert world.hub.endpoint.status().duplicates == 0
+
+
 async def test_r31_after_a_volatile_broker_restarts_everything_not_received_is_published_again() -> None:
     async with running("north", volatile=True) as world:
         await world.north.submit(HUB, "points", BusinessType.POINTS)

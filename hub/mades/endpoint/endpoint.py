@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -27,6 +27,8 @@ BEAT_S: Final = 10.0
 OVERDUE: Final = timedelta(seconds=60)
 """An unforeseen limit that is not delivered by then alarms the operator (R27)."""
 
+TEST_EVERY: Final = timedelta(minutes=5)
+"""How often a receiver who owes an acknowledgement is asked whether it is there."""
 TRACE_EXPIRY: Final = timedelta(seconds=30)
 
 
@@ -86,6 +88,8 @@ class Endpoint:
         self._changed, self._alarm = changed, alarm
         self._log: FilteringBoundLogger = (log or structlog.get_logger("hub.mades.endpoint")).bind(component=code)
         self._pings: dict[str, asyncio.Future[float]] = {}
+        self._tests: dict[str, tuple[str, datetime]] = {}
+        self._answered: dict[str, datetime] = {}
         self._seals = seals
         self._sender = Sender(
             code, transport=transport, outbox=outbox, clock=clock, render=render, seals=self._seals, log=self._log
@@ -162,6 +166,7 @@ class Endpoint:
     async def _beat(self) -> None:
         while True:
             await until_available(self._clock, self._log, self._expire, "outbox")
+            await until_available(self._clock, self._log, self._recover, "outbox")
             await self._clock.sleep(BEAT_S)
 
     async def _expire(self) -> None:
@@ -175,6 +180,31 @@ class Endpoint:
             if self._alarm is not None:
                 await self._alarm(overdue)
 
+    async def _recover(self) -> None:
+        """Send again what is lost, and provoke the proof of it: a test of each receiver who owes an acknowledgement."""
+        now = self._clock.now()
+        if lost := await self._outbox.resend(answered=self._answered, now=now):
+            self._log.warning("messages.resent", messages=lost)
+            self.wake()
+        for receiver in await self._outbox.silent(now=now):
+            _, tested = self._tests.get(receiver, ("", now - TEST_EVERY))
+            if tested <= now - TEST_EVERY:
+                await self._test(receiver, now)
+
+    async def _test(self, receiver: str, now: datetime) -> None:
+        message_id = uuid4().hex
+        self._tests[receiver] = message_id, now
+        try:
+            await self._trace(InternalType.TRACING, message_id, receiver, BusinessType.ACK)
+        except (Unavailable, Unroutable, Refused) as error:
+            self._log.warning("test.not_sent", receiver=receiver, why=str(error))
+
+    def _test_answered(self, receiver: str, message_id: str | None) -> None:
+        """Only at once: an old test that a receiver finds on its return says nothing about what waits behind it."""
+        asked, sent = self._tests.get(receiver, (None, self._clock.now()))
+        if message_id == asked and self._clock.now() - sent <= TRACE_EXPIRY:
+            self._answered[receiver] = sent
+
     def _acknowledged(self, documents: Sequence[str]) -> None:
         self._changed(documents)
         self.wake()
@@ -183,6 +213,7 @@ class Endpoint:
         """Answer a tracing message, or note the answer to ours."""
         message = proof.message
         if message.internal_type is InternalType.TRACED:
+            self._test_answered(message.sender, message.related)
             waiting = self._pings.get(message.related or "")
             if waiting is not None and not waiting.done():
                 waiting.set_result(self._clock.monotonic())
