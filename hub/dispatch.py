@@ -40,14 +40,17 @@ R = TypeVar("R")
 log = structlog.get_logger("hub.dispatch")
 
 BEATS: Final = (
-    (DSO_ASSETS, BusinessType.ASSETS, timedelta(hours=24)),
-    (DSO_SCHEDULES, BusinessType.SCHEDULES, timedelta(days=14)),
+    (DSO_ASSETS, BusinessType.ASSETS, timedelta(hours=24), 1_000),
+    (DSO_SCHEDULES, BusinessType.SCHEDULES, timedelta(days=14), 100),
 )
-"""What the beat gathers: view, business type, time to live (R12, R27)."""
+"""What the beat gathers: view, business type, time to live, most items in one document (R12, R27).
+
+A series of an asset takes about 1.5 kB, one of a plan up to about 100 kB (1,000 steps): a document stays below 16 MiB.
+"""
 HORIZON: Final = timedelta(days=2 * 366)
 """How far ahead schedules reach (R20); a request without a TimeInterval asks for all of it."""
-ORDERED: Final = frozenset({DSO_ASSETS, RESPONSES})
-"""Views that become Ref documents, which are ordered by nothing but their creation time (R10)."""
+ORDERED: Final = frozenset({DSO_ASSETS, DSO_SCHEDULES, RESPONSES})
+"""Views whose documents are ordered by nothing but their creation time (R10): two parts of one push differ in it."""
 PAGE: Final = 1000
 LARGE: Final = 500
 """Series from which a document is written in a thread, off the loop."""
@@ -100,11 +103,11 @@ class Dispatch:
                 log.warning("beat.skipped", error=str(error))
 
     async def gather(self) -> int:
-        """Queue one message per DSO for everything of each beat view that it has not been sent; returns how many."""
+        """Queue messages for everything of each beat view that its DSO has not been sent; returns how many."""
         now, queued = self._clock.now(), 0
-        for view, business_type, ttl in BEATS:
+        for view, business_type, ttl, most in BEATS:
             queued += await self._outbox.gather(
-                view, business_type=business_type.value, now=now, ttl_s=ttl.total_seconds()
+                view, business_type=business_type.value, now=now, ttl_s=ttl.total_seconds(), most=most
             )
         return queued
 

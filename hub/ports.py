@@ -386,10 +386,11 @@ class Outbox(Protocol):
     async def overdue(self, *, business_type: str, since: datetime) -> Sequence[OutgoingMessage]:
         """Undelivered messages of this type accepted before `since` (R27: the 60 s alarm)."""
 
-    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float) -> int:
+    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int) -> int:
         """The beat (R12).
 
-        One outgoing message per audience for everything of `view` not yet sent to it; returns how many.
+        Outgoing messages for everything of `view` not yet sent to its audiences, of at most `most` items each, so that
+        every document stays within the limits of the transport; returns how many.
         """
 
     async def status(self, document: str) -> Sequence[MessageStatus]:

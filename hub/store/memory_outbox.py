@@ -23,7 +23,7 @@ from hub.ports import (
     TraceStep,
 )
 from hub.store.codec import digest_of
-from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine
+from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine, parts
 
 ACKNOWLEDGEMENT_TTL: Final = timedelta(hours=24)
 """How long an acknowledgement of the transport is worth delivering (R27)."""
@@ -231,19 +231,18 @@ class MemoryOutbox:
             and outgoing.message.accepted < since
         ]
 
-    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float) -> int:
-        """One message for each audience with items of `view` not yet sent to it; returns how many (R12)."""
+    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int) -> int:
+        """Messages of at most `most` items for each audience with items of `view` not yet sent to it (R12)."""
         sent = 0
         for audience, head in self._heads(view):
-            after = self._gathered.get((view, audience), 0)
-            if head > after:
+            for after, upto in parts(self._gathered.get((view, audience), 0), head, most):
                 sending = Sending(
                     business_type=business_type,
-                    document=self._mrid_of(view, audience, head),
+                    document=self._mrid_of(view, audience, upto),
                     expires=now + timedelta(seconds=ttl_s),
                 )
-                self.queue(FeedSlice(view, audience, after, head), sending, now=now)
-                self._gathered[view, audience] = head
+                self.queue(FeedSlice(view, audience, after, upto), sending, now=now)
+                self._gathered[view, audience] = upto
                 sent += 1
         return sent
 

@@ -22,7 +22,7 @@ from hub.ports import (
     TraceStep,
 )
 from hub.store.database import SQL, Database
-from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine
+from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine, parts
 
 if TYPE_CHECKING:
     from hub.store.database import Connection
@@ -141,17 +141,18 @@ class PostgresOutbox:
         """Undelivered messages of this type accepted before `since`."""
         return [_message(record) for record in await self._database.fetch("overdue", business_type, since)]
 
-    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float) -> int:
-        """One message for each audience with items of `view` not yet sent to it; returns how many (R12)."""
+    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int) -> int:
+        """Messages of at most `most` items for each audience with items of `view` not yet sent to it (R12)."""
         expires = now + timedelta(seconds=ttl_s)
         async with self._turn, self._database.transaction() as connection:
             feeds = await connection.fetch(SQL["ungathered"], view)
             for feed in feeds:
-                audience, after, upto = feed["audience"], feed["gathered"], feed["head"]
-                document = self._mrid_of(view, audience, upto)
-                message = (self._new_id(), audience, business_type, document, now, expires, view, after, upto)
-                await connection.execute(SQL["gather"], *message, self._component)
-        return len(feeds)
+                audience = feed["audience"]
+                for after, upto in parts(feed["gathered"], feed["head"], most):
+                    document = self._mrid_of(view, audience, upto)
+                    message = (self._new_id(), audience, business_type, document, now, expires, view, after, upto)
+                    await connection.execute(SQL["gather"], *message, self._component)
+        return sum(len(parts(feed["gathered"], feed["head"], most)) for feed in feeds)
 
     async def status(self, document: str) -> Sequence[MessageStatus]:
         """Status and trace of every message that carried this document, newest last."""

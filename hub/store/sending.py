@@ -1,6 +1,6 @@
 """What the outboxes in PostgreSQL and in memory agree on."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -35,6 +35,11 @@ def random_id() -> str:
 def random_mrid(_view: str, _audience: Identifier, _upto: int) -> Mrid:
     """An mRID that tells nothing; a component whose beats must be repeatable passes its keyed hash instead."""
     return uuid4().hex
+
+
+def parts(after: int, upto: int, most: int) -> Sequence[tuple[int, int]]:
+    """The items after < sequence <= upto as consecutive slices of at most `most` items."""
+    return [(start, min(start + most, upto)) for start in range(after, upto, most)]
 
 
 def genuine(

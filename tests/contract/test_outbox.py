@@ -601,8 +601,8 @@ async def test_what_waits_has_ended_or_has_expired_is_never_lost(store: Store) -
 # The beat (R12)
 
 
-async def gather(store: Store, *, now: datetime = NOW) -> int:
-    return await store.outbox.gather("assets", business_type="TPS-ASSETS", now=now, ttl_s=600)
+async def gather(store: Store, *, now: datetime = NOW, most: int = 100) -> int:
+    return await store.outbox.gather("assets", business_type="TPS-ASSETS", now=now, ttl_s=600, most=most)
 
 
 async def test_r12_a_beat_sends_each_audience_one_message_of_everything_new(store: Store) -> None:
@@ -629,6 +629,22 @@ async def test_r12_a_quiet_beat_sends_nothing_and_the_next_one_only_what_came_si
 
     sources = [message.source for message in await claim(store)]
     assert sources == [FeedSlice("assets", ALPHA, 0, 1), FeedSlice("assets", ALPHA, 1, 3)]
+
+
+async def test_r12_a_beat_with_more_than_one_document_holds_sends_several_in_order(store: Store) -> None:
+    await keep(store, *(quiet(f"a{number}") for number in range(5)), quiet("b1", audience=BRAVO))
+
+    assert await gather(store, most=2) == 4
+    assert await gather(store, most=2) == 0
+
+    messages = await claim(store)
+    assert [message.source for message in messages] == [
+        FeedSlice("assets", ALPHA, 0, 2),
+        FeedSlice("assets", ALPHA, 2, 4),
+        FeedSlice("assets", ALPHA, 4, 5),
+        FeedSlice("assets", BRAVO, 0, 1),
+    ]
+    assert len({message.document for message in messages}) == 4
 
 
 async def test_r12_two_beats_at_once_send_everything_once(doors: Doors) -> None:

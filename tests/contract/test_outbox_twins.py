@@ -115,8 +115,8 @@ class World:
         answered: dict[str, datetime] = {step.audience: now} if step.which else {}
         return await self.outbox.silent(now=now), await self.outbox.resend(answered=answered, now=now)
 
-    async def gather(self, _: Step, now: datetime) -> object:
-        return await self.outbox.gather("v", business_type="TPS-ASSETS", now=now, ttl_s=60)
+    async def gather(self, step: Step, now: datetime) -> object:
+        return await self.outbox.gather("v", business_type="TPS-ASSETS", now=now, ttl_s=60, most=step.which + 1)
 
     async def transported(self, message: OutgoingMessage, _: Step, now: datetime) -> object:
         await self.outbox.transported([message.message_id], now=now)

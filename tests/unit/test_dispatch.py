@@ -128,6 +128,35 @@ async def test_r12_one_beat_merges_all_changes_of_a_dso_into_one_document_each(b
     assert assets_of(sent[SOUTH]) == ["x"]
 
 
+async def test_a_push_of_more_assets_than_one_document_holds_leaves_in_parts_each_later_than_the_one_before(
+    bench: Bench,
+) -> None:
+    await bench.write(*(asset(f"a{number:04}") for number in range(2_500)))
+    await bench.dispatch.gather()
+
+    bodies = await bench.dispatch.render(await bench.leaving())
+
+    documents = [registry.read(body) for body in bodies.values()]
+    named = [name for document in documents for name in assets_of(document)]
+    assert [len(assets_of(document)) for document in documents] == [1_000, 1_000, 500]
+    assert named == [f"a{number:04}" for number in range(2_500)]
+    assert [document.created - NOON for document in documents] == [timedelta(seconds=n) for n in range(3)]
+
+
+async def test_two_parts_of_a_push_that_tell_of_the_same_plan_differ_in_their_time(bench: Bench) -> None:
+    await bench.write(*(plan(f"{number:03}") for number in range(100)))
+    await bench.write(plan("007", withdrawn=True))
+    await bench.dispatch.gather()
+
+    bodies = await bench.dispatch.render(await bench.leaving())
+
+    first, second = (registry.read(body) for body in bodies.values())
+    assert isinstance(first, GlMarketDocument)
+    assert isinstance(second, GlMarketDocument)
+    assert [series.cancelled for series in second.series] == [True]
+    assert first.created < second.created
+
+
 async def test_r12_a_quiet_beat_sends_nothing_and_nothing_is_sent_twice(bench: Bench) -> None:
     assert await bench.beat() == {}
 
