@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from documents import identifiers
 from documents.codes import (
@@ -37,6 +38,7 @@ from documents.model import (
     UnavailabilityMarketDocument,
     UnavailabilitySeries,
 )
+from documents.parts import WHOLE, Span, described
 from documents.values import Identifier, Instant, Interval, Mrid, Period, Reason
 from hub.ports import Item
 from hub.rows import AgrLimit, Answer, DsoAsset, DsoSchedule, Response
@@ -138,9 +140,11 @@ def _limit_series(mrid: Mrid, part: AssetShare | AssetOrder, interval: Interval)
     )
 
 
-def asset_list(items: Iterable[Item], cover: Cover, head: Letterhead) -> RefMarketDocument:
-    """All assets of a DSO, or those it asked for; what is absent is gone (A39, R11). `items` is not empty."""
-    return _assets(ProcessType.SYNCHRONISATION, items, cover, head)
+def asset_list(items: Iterable[Item], cover: Cover, head: Letterhead, span: Span = WHOLE) -> RefMarketDocument:
+    """All assets of a DSO, those in a span, or those it asked for; what is absent is gone (A39, R11). Not empty."""
+    whole = _assets(ProcessType.SYNCHRONISATION, items, cover, head)
+    first = replace(whole.series[0], description=described(span))
+    return replace(whole, series=(first, *whole.series[1:]))
 
 
 def asset_changes(items: Iterable[Item], cover: Cover, head: Letterhead) -> RefMarketDocument:

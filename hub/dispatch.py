@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from documents import registry
 from documents.codes import DocumentType
 from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
+from documents.parts import WHOLE, Span
 from documents.values import Identifier, Interval
 from hub import compose
 from hub.compose import Cover, Letterhead
@@ -165,26 +166,47 @@ class Dispatch:
         scope = Scope(cover.receiver.id)
         groups = tuple(response.resources)
         if response.subject == DocumentType.CONFIGURATION:
-            items = await self._all(scope, DSO_ASSETS, groups, None)
-            return compose.asset_list(items, cover, self._head) if items else self._nothing(response, cover)
+            items = await self._assets(scope, groups, response.span, cover)
+            span = response.span
+            return compose.asset_list(items, cover, self._head, span) if items else self._nothing(response, cover)
         if response.subject == DocumentType.SCHEDULE:
             interval = response.interval or Interval(cover.created, cover.created + HORIZON)
             items = compose.standing(await self._all(scope, DSO_SCHEDULES, groups, interval))
             return compose.schedules(items, cover, self._head) if items else self._nothing(response, cover)
         raise ValueError(f"nothing answers a request for {response.subject}")
 
+    async def _assets(self, scope: Scope, groups: Sequence[str], span: Span, cover: Cover) -> list[Item]:
+        """The assets in a span. A part that has become empty tells of the asset at its end: it must name one."""
+        items = [item for item in await self._all(scope, DSO_ASSETS, groups, None, span) if item.key in span]
+        if items or span.is_all:
+            return items
+        edge = span.upto or span.after
+        gone = Item(
+            view=DSO_ASSETS,
+            audience=scope.audience,
+            key=edge,
+            sequence=0,
+            payload=None,
+            issued=cover.created,
+            position=0,
+        )
+        return [await self._rows.get(scope, DSO_ASSETS, edge) or gone]
+
     def _nothing(self, response: Response, cover: Cover) -> Document:
         return compose.nothing_found(response, cover, self._head)
 
-    async def _all(self, scope: Scope, view: str, groups: Sequence[str], overlapping: Interval | None) -> list[Item]:
+    async def _all(
+        self, scope: Scope, view: str, groups: Sequence[str], overlapping: Interval | None, span: Span = WHOLE
+    ) -> list[Item]:
+        """The current items by key, from the beginning of a span to the page with its end."""
         items: list[Item] = []
         while True:
-            last = items[-1].key if items else ""
+            last = items[-1].key if items else span.after
             page = await self._rows.list(
                 scope, view, groups=groups, overlapping=overlapping, after_key=last, limit=PAGE
             )
             items.extend(page)
-            if len(page) < PAGE:
+            if len(page) < PAGE or items[-1].key not in span:
                 return items
 
     async def _role(self, receiver: Identifier) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from documents.model import ReceivedDocument, RejectedSeries
+from documents.parts import WHOLE, Span
 from documents.values import Identifier, Instant, Interval, Mrid, Period, Reason
 from hub.values import AssetOrder, AssetShare, Capability, Direction, LimitKind, Role
 
@@ -94,7 +95,8 @@ class Answer(Struct, frozen=True, kw_only=True):
 class Response(Struct, frozen=True, kw_only=True):
     """That data was asked for and is owed (R13).
 
-    View responses, key `mrid` of the answer; composed from the asker's own rows.
+    View responses, key `mrid` of the answer; composed from the asker's own rows. `span`: only these assets, because all
+    of them do not fit into one document.
     """
 
     mrid: Mrid
@@ -103,6 +105,7 @@ class Response(Struct, frozen=True, kw_only=True):
     role: str | None
     resources: tuple[Identifier, ...] = ()
     interval: Interval | None = None
+    span: Span = WHOLE
 
 
 class Participant(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from documents.model import (
     StatusRequestMarketDocument,
     UnavailabilityMarketDocument,
 )
+from documents.parts import WHOLE, Span, span_of
 from documents.values import Identifier, Instant, Interval, Mrid, Reason
 from gateways import registrations
 from gateways.commands import ChangeResources, PutResources, RemoveResources
@@ -95,7 +96,7 @@ class GridTrade:
         match document:
             case RefMarketDocument():
                 full = asked or (Question("A95") if document.process == ProcessType.SYNCHRONISATION else None)
-                yield from self._assets(document.series, document.created, full, known)
+                yield from self._assets(document.series, document.created, full, known, span_of(document))
             case GlMarketDocument():
                 yield from self._plans(document.series, document.created, asked, known)
             case _ if asked and asked.subject == "A95":
@@ -153,9 +154,13 @@ class GridTrade:
         )
 
     def _assets(
-        self, series: Iterable[RefSeries], told: Instant, asked: Question | None, known: Tables
+        self, series: Iterable[RefSeries], told: Instant, asked: Question | None, known: Tables, span: Span = WHOLE
     ) -> Iterator[Row]:
-        """Assets told at one instant; `asked` says that, for these points, this is all there is (A39)."""
+        """Assets told at one instant; `asked` says that, for these points and in this span, this is all there is (A39).
+
+        Each part of a long list counts for its own span, so that none has to wait for another, and a lost one removes
+        nothing.
+        """
         named = set()
         for one in series:
             named.add(one.resource)
@@ -168,10 +173,10 @@ class GridTrade:
         if asked is None:
             return
         for row in known.all(ASSETS, AssetOnGrid).values():
-            asked_for = not asked.resources or row.point in asked.resources
+            asked_for = row.resource in span and (not asked.resources or row.point in asked.resources)
             if row.resource not in named and asked_for and not row.withdrawn and row.told <= told:
                 yield self._asset_row(replace(row, withdrawn=True, told=told))
-        if not asked.resources:
+        if span.is_all and not asked.resources:
             yield self._floor(ASSETS, told, known)
 
     def _plans(self, series: Iterable[GlSeries], told: Instant, asked: Question | None, known: Tables) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from hypothesis import given, strategies
+from msgspec.structs import replace
 
 from documents.codes import action_of, action_reason
 from documents.model import (
@@ -14,6 +15,7 @@ from documents.model import (
     UnavailabilityMarketDocument,
     UnavailabilitySeries,
 )
+from documents.parts import Span, described
 from documents.values import Identifier, Interval, Period, Reason
 from gateways.commands import Ask, Remind
 from gateways.dso.commands import CancelLimit, Content, SendLimit, UpdateLimit
@@ -285,3 +287,30 @@ def test_r13_a_late_older_plan_does_not_come_back() -> None:
     bench.receive(plans("g1", ("s1", A1, (flat(SOON, 4, 1),)), at=NOON))
 
     assert bench.row("schedules", "s1").withdrawn
+
+
+def part(mrid: str, after: str, upto: str, *series: RefSeries, at: datetime) -> RefMarketDocument:
+    first = replace(series[0], description=described(Span(after, upto)))
+    return told(mrid, first, *series[1:], at=at, process="A39")
+
+
+def test_r11_a_part_of_a_long_list_removes_what_is_absent_from_its_own_span_only() -> None:
+    bench = Bench.dso()
+    low, mid, high = (Identifier(f"NDK:{name}") for name in ("a", "b", "c"))
+    bench.receive(told("d1", on_grid(low), on_grid(mid), on_grid(high), at=NOON))
+
+    bench.receive(part("p2", mid, "", on_grid(Identifier("NDK:d")), at=NOON + timedelta(seconds=2)))
+    assert assets(bench) == {low, mid, "NDK:d"}
+
+    bench.receive(part("p1", "", mid, on_grid(mid), at=NOON + timedelta(seconds=1)))
+    assert assets(bench) == {mid, "NDK:d"}
+
+
+def test_r10_a_late_part_neither_removes_nor_brings_back_what_was_told_after_it() -> None:
+    bench = Bench.dso()
+    old, new = Identifier("NDK:a"), Identifier("NDK:b")
+    bench.receive(told("d1", on_grid(old, gone=True), on_grid(new), at=NOON + timedelta(seconds=5)))
+
+    bench.receive(part("p1", "", new, on_grid(old), at=NOON + timedelta(seconds=1)))
+
+    assert assets(bench) == {new}

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from documents.parts import Span
 from documents.values import Identifier, Interval, Reason
 from hub.ports import Row
 from hub.rows import ACKNOWLEDGEMENTS, AGR_LIMITS, RESPONSES
@@ -47,6 +48,25 @@ def test_r13_a_dso_that_asks_for_its_assets_is_owed_one_response(world: World) -
     assert row.send is not None
     assert (row.send.business_type, row.send.document, row.send.urgent) == ("TPS-RESPONSE", row.payload.request, False)
     assert row.send.expires == NOON + timedelta(minutes=15)
+
+
+def test_r13_a_long_list_is_owed_in_parts_whose_spans_leave_no_gap_and_the_last_is_the_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.projections.responses.PART_ASSETS", 2)
+    for name in ("a2", "a3", "a4", "a5"):
+        world.register(ALPHA, name, "n1", produces=1000)
+
+    first, second, last = answers(world, NORTH, "A95")
+
+    spans = [row.payload.span for row in (first, second, last)]
+    assert spans == [Span("", asset("a2")), Span(asset("a2"), asset("a4")), Span(asset("a4"), "")]
+    assert [row.send.business_type for row in (first, second, last) if row.send] == [
+        "TPS-ASSETS",
+        "TPS-ASSETS",
+        "TPS-RESPONSE",
+    ]
+    assert len({row.key for row in (first, second, last)}) == 3
 
 
 @pytest.mark.parametrize(
