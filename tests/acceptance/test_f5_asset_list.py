@@ -180,6 +180,23 @@ async def test_a_gateway_that_lost_everything_gets_its_list_back(grid: Platform)
     await grid.sees_assets(grid.north, {HEAT_PUMP.id, CHP.id, BATTERY.id, COOLER.id})
 
 
+async def test_a_list_too_long_for_one_document_comes_back_in_parts(
+    grid: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R11: each part is the whole truth about its own span of ids."""
+    monkeypatch.setattr("hub.projections.responses.PART_ASSETS", 1)
+    await grid.kill("north")
+    grid.forget("north")
+    await grid.start("north")
+
+    await grid.sees_assets(grid.north, {HEAT_PUMP.id, CHP.id, BATTERY.id, COOLER.id})
+    before = len(grid.documents("north", business_type="TPS-ASSETS"))
+    assert (await grid.north.write("POST", "/assets/request"))["verdict"] == "accepted"
+    pushed = grid.documents("north", business_type="TPS-ASSETS")[before:]
+    assert [len(part.series) for part in pushed if isinstance(part, RefMarketDocument)] == [1, 1, 1]
+    assert len(await grid.north.items("/assets")) == 4
+
+
 async def test_a_gateway_asks_for_the_full_list_every_day(grid: Platform) -> None:
     """R13."""
     before = len(grid.documents("north", business_type="TPS-RESPONSE"))
