@@ -60,7 +60,7 @@ class Site:
 
     async def enrol(self, code: str, party: Party) -> None:
         """A component from nothing to ACTIVE, its credentials in its folder."""
-        await self.directory.enrol(self.of(code), code, party, CONTACT, by="test")
+        await self.directory.enrol(self.of(code), code, party, CONTACT, by="test", url=self.url)
         declared = PEOPLE.get(party) or configured(over_broker(start=self.clock.now()))
         await self.directory.configure(code, declared)
 

@@ -60,15 +60,23 @@ class Authority(Struct, frozen=True, kw_only=True):
 
     def server_context(self, hosts: Sequence[str], *, now: datetime) -> SSLContext:
         """TLS 1.3 for the listener under these names; a client may show a certificate and need not (registration)."""
-        certificate, key = self.folder / "server.pem", self.folder / "server.key"
-        if not _serves(certificate, hosts, now):
-            self._make_server_certificate(certificate, key, hosts, now)
         context = SSLContext(PROTOCOL_TLS_SERVER)
         context.minimum_version = TLSVersion.TLSv1_3
         context.verify_mode = CERT_OPTIONAL
         context.load_verify_locations(cadata=pki.pem_of(self.root, self.issuing.certificate).decode())
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(*self.server_files(self.folder, hosts, now=now))
         return context
+
+    def server_files(self, folder: Path, hosts: Sequence[str], *, now: datetime) -> tuple[Path, Path]:
+        """`server.pem` and `server.key` in a folder, for a TLS server under these names (directory, broker, REST).
+
+        Made anew when they are not there, end soon, or are for other names.
+        """
+        certificate, key = folder / "server.pem", folder / "server.key"
+        if not _serves(certificate, hosts, now):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_server_certificate(certificate, key, hosts, now)
+        return certificate, key
 
     def _issue(self, code: str, request: Csr, now: datetime) -> Certificate:
         leaf = pki.issue(

@@ -34,7 +34,7 @@ from hub.directory_service.authority import Authority
 from hub.directory_service.reading import Reading
 from hub.errors import Rejected
 from hub.feed import Bells
-from hub.mades import credentials, pki
+from hub.mades import credentials, enrolment, pki
 from hub.mades.certificates import CertificateType
 from hub.ports import Clock
 from hub.store.memory import MemoryStore
@@ -194,10 +194,13 @@ class Directory(Reading):
             await self.enrol(self.authority.own, self.code, Party.DIRECTORY, contact, by=by)
         await self.configure(self.code, configuration)
 
-    async def enrol(self, folder: Path, code: str, party: Party, contact: Contact, *, by: str) -> None:
+    async def enrol(
+        self, folder: Path, code: str, party: Party, contact: Contact, *, by: str, url: str = ""
+    ) -> RegistrationAnswer:
         """Register and approve a component on this machine in one go: its keys and certificates are in `folder` then.
 
-        For the platform's own components and for the demo. Raises Rejected.
+        For the platform's own components and for the demo. `url` is where the component will reach the directory.
+        Raises Rejected.
         """
         request = RegistrationRequest(
             code=code, contact=contact, requests=await asyncio.to_thread(credentials.requests_in, folder, code)
@@ -205,9 +208,11 @@ class Directory(Reading):
         for left in await self.applications():  # of a start that was cut short
             if left.code == code and left.status is Status.PENDING:
                 await self.reject(left.registration, why="registered anew", by=by)
-        answer = await self.register(request, token=None, party=party)
-        issued = await self.approve(answer.registration, why="enrolled by the operator", by=by)
-        credentials.adopt(folder, code, issued, chain=self.authority.chain, at=self.clock.now())
+        waiting = await self.register(request, token=None, party=party)
+        await self.approve(waiting.registration, why="enrolled by the operator", by=by)
+        answer = await self.answer(code, waiting.registration)
+        await asyncio.to_thread(enrolment.keep, folder, url, answer, at=self.clock.now())
+        return answer
 
     async def renew_own(self) -> None:
         """Renew the directory's own certificates when they end soon. Raises Rejected."""

@@ -3,6 +3,7 @@
     root.pem  issuing.pem                the two authorities that vouch for everybody
     signing-0a1b2c3d4e5f6071.key/.pem    a key and its certificate (with the issuing one), for each of the three types
     pending/signing.key/.csr             keys whose certificates were asked for and have not come yet
+    retired/                             what the directory no longer lists
 
 Keys are made here and never leave; only their owner may read them. Files appear whole or not at all. Of several
 certificates of a type the oldest that still holds is used, so that everybody has had time to learn of the newer one.
@@ -10,7 +11,7 @@ certificates of a type the oldest that still holds is used, so that everybody ha
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext, TLSVersion
@@ -28,6 +29,8 @@ from hub.mades.keyring import Keys
 PENDING: Final = "pending"
 ROOT: Final = "root.pem"
 ISSUING: Final = "issuing.pem"
+RETIRED: Final = "retired"
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_LENGTH: Final = 16
 
 
@@ -74,9 +77,11 @@ class Credentials(Struct, frozen=True, kw_only=True):
         )
 
     def ends(self) -> datetime:
-        """When the first type is without a certificate that holds."""
-        last = (max(pair.certificate.not_valid_after_utc for pair in self.of_type(kind)) for kind in CertificateType)
-        return min(last)
+        """When the first type is without a certificate that holds; long ago when there is none."""
+        return min(
+            max((pair.certificate.not_valid_after_utc for pair in self.of_type(kind)), default=LONG_AGO)
+            for kind in CertificateType
+        )
 
     def client_context(self, at: datetime) -> SSLContext:
         """TLS as this component, towards servers that the root vouches for. Raises CertificateRefused."""
@@ -156,6 +161,20 @@ def load(folder: Path) -> Credentials:
         issuing=pki.read_chain(folder / ISSUING)[0],
         pairs=pairs,
     )
+
+
+def retire(folder: Path, certificate_ids: Iterable[str]) -> bool:
+    """Use these certificates no longer: the directory lists them no longer. They are kept beside the others.
+
+    Returns whether there were any.
+    """
+    gone = set(certificate_ids)
+    found = [pair for pair in load(folder).pairs if pki.certificate_id(pair.certificate) in gone]
+    for pair in found:
+        (folder / RETIRED).mkdir(mode=0o700, exist_ok=True)
+        for file in (pair.key_file, pair.certificate_file):
+            file.rename(folder / RETIRED / file.name)
+    return bool(found)
 
 
 def write(path: Path, content: bytes) -> None:

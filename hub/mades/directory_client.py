@@ -19,12 +19,13 @@ import structlog
 from hub.directory.calls import SIGNATURE, SIGNED_BY, SyncRequest
 from hub.directory.values import Configuration
 from hub.errors import Rejected, Unavailable
-from hub.mades import credentials, pki
+from hub.mades import credentials, enrolment, pki
 from hub.mades.directory_copy import DirectoryCopy, answer_of
 from hub.mades.errors import MadesError
 from hub.mades.https import Reply, call
 from hub.ports import Clock
 
+COPY: Final = "directory.json"
 PERIOD_S: Final = 300.0
 SPREAD: Final = 0.1
 FORCED_PAUSE_S: Final = 10.0
@@ -45,18 +46,23 @@ class DirectoryClient:
         clock: Clock,
         jitter: Callable[[], float],
         period_s: float = PERIOD_S,
+        renewed: Callable[[], None] = lambda: None,
     ) -> None:
         """`folder` holds the component's credentials; `jitter` gives numbers from -1 to 1 (tests: always 0)."""
         self.copy, self._url, self._folder, self._clock = copy, url.rstrip("/"), folder, clock
-        self._jitter, self._period_s = jitter, period_s
+        self._jitter, self._period_s, self._renewed = jitter, period_s, renewed
         self._turn = asyncio.Lock()
         self._last_forced_s: dict[str, float] = {}
         self.trouble: str | None = "The directory was not asked yet."
 
     async def run(self) -> None:
-        """Ask now and then regularly, until cancelled; what goes wrong is logged and tried again."""
+        """Ask now and then regularly, until cancelled, and renew our certificates when they end soon.
+
+        What goes wrong is logged and tried again.
+        """
         while True:
-            await self.sync()
+            if await self.sync():
+                await self.look_after_certificates()
             await self._clock.sleep(self._period_s * (1 + SPREAD * self._jitter()))
 
     async def sync(self) -> bool:
@@ -84,6 +90,22 @@ class DirectoryClient:
         self._last_forced_s[partner] = now_s
         return await self.sync()
 
+    async def look_after_certificates(self) -> bool:
+        """Retire those of ours that the directory lists no longer, renew those that end soon; whether ours changed.
+
+        `renewed` is called then: who signs or decrypts takes its keys from the folder again.
+        """
+        try:
+            retired = await asyncio.to_thread(credentials.retire, self._folder, self.copy.withdrawn)
+            renewed = await enrolment.renew(self._folder, self._url, at=self._clock.now())
+        except (OSError, Unavailable, Rejected, pki.CertificateRefused) as error:
+            log.warning("certificates.not_renewed", error=str(error))
+            return False
+        if retired or renewed:
+            log.info("certificates.changed", retired=retired, renewed=renewed)
+            self._renewed()
+        return retired or renewed
+
     async def configure(self, configuration: Configuration) -> None:
         """Say where and how this component is reached. Raises Unavailable, Rejected, CertificateRefused."""
         body = msgspec.json.encode(configuration)
@@ -98,3 +120,22 @@ class DirectoryClient:
     async def _call(self, method: str, path: str, body: bytes) -> Reply:
         context = credentials.load(self._folder).client_context(self._clock.now())
         return await call(method, self._url + path, body, context=context)
+
+
+def client_in(
+    folder: Path, *, clock: Clock, jitter: Callable[[], float], renewed: Callable[[], None] = lambda: None
+) -> DirectoryClient:
+    """The client of the component whose credentials, `component.json` and copy (`directory.json`) are in a folder.
+
+    Raises CertificateRefused, OSError, msgspec.DecodeError: the folder is not one that a registration has left.
+    """
+    held, told = credentials.load(folder), enrolment.component_in(folder)
+    copy = DirectoryCopy(
+        told.code,
+        directory=told.directory,
+        root=held.root,
+        issuing=held.issuing,
+        file=folder / COPY,
+        clock=clock,
+    )
+    return DirectoryClient(told.directory_url, copy=copy, folder=folder, clock=clock, jitter=jitter, renewed=renewed)

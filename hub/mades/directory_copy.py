@@ -68,6 +68,8 @@ class DirectoryCopy:
         self._good_until: datetime | None = None
         self.content_id = 0
         """Of the copy in use; 0 while there is none."""
+        self.withdrawn: frozenset[str] = frozenset()
+        """Ids of certificates that were listed since this started, and are no longer."""
         if file is not None and file.exists():
             self._restore(file)
 
@@ -115,11 +117,15 @@ class DirectoryCopy:
         return self._valid(self._listed(code, CertificateType.ENCRYPTION), at, f"ENCRYPTION of {code}")
 
     def signing(self, code: str, certificate_id: str, at: datetime) -> x509.Certificate:
-        """The SIGNING certificate of this component with this id, valid then. A revoked one is not listed.
+        """The SIGNING certificate of this component with this id, valid then.
 
-        Raises MadesError: E-DIRECTORY-STALE, E-UNKNOWN-RECEIVER, E-NO-CERT, E-CERT-EXPIRED.
+        A revoked one is not listed: E-REVOKED if it was since this started, else E-NO-CERT.
+
+        Raises MadesError: E-DIRECTORY-STALE, E-UNKNOWN-RECEIVER, E-REVOKED, E-NO-CERT, E-CERT-EXPIRED.
         """
         listed = self._listed(code, CertificateType.SIGNING)
+        if certificate_id in self.withdrawn:
+            raise MadesError("E-REVOKED", f"The SIGNING certificate {certificate_id} of {code} is listed no longer.")
         named = [each for each in listed if pki.certificate_id(each) == certificate_id]
         return self._valid(named, at, f"SIGNING of {code}")
 
@@ -167,7 +173,7 @@ class DirectoryCopy:
         """Put other records in the place of the present ones, once all their certificates are read."""
         fresh = {record.code: record for record in records}
         try:
-            self._certificates = {
+            listed = {
                 each.certificate_id: x509.load_der_x509_certificate(each.der)
                 for record in fresh.values()
                 for each in record.certificates
@@ -176,7 +182,8 @@ class DirectoryCopy:
             raise MadesError(
                 "E-FORMAT", f"A certificate of the directory's content cannot be read: {error}."
             ) from error
-        self._records = fresh
+        self.withdrawn = (self.withdrawn | self._certificates.keys()) - listed.keys()
+        self._records, self._certificates = fresh, listed
 
     def _listed(self, code: str, kind: CertificateType) -> list[x509.Certificate]:
         """What the directory lists, the oldest first; only what is for this purpose by its own word too."""

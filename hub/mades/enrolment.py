@@ -49,7 +49,8 @@ async def register(
     )
     answer = msgspec.json.decode(reply.body, type=RegistrationAnswer)
     if answer.status is Status.APPROVED:
-        _keep(folder, url, answer, root_pem=root_pem, at=at)
+        _check_root(answer, root_pem)
+        keep(folder, url, answer, at=at)
     return answer
 
 
@@ -75,10 +76,11 @@ def component_in(folder: Path) -> Component:
     return msgspec.json.decode((folder / COMPONENT).read_bytes(), type=Component)
 
 
-def _keep(folder: Path, url: str, answer: RegistrationAnswer, *, root_pem: str, at: datetime) -> None:
-    expected = credentials.first_of(root_pem)
-    if credentials.der_of(expected) != answer.chain[-1]:
-        raise pki.CertificateRefused("The certificates come from another root than the one that was given.")
+def keep(folder: Path, url: str, answer: RegistrationAnswer, *, at: datetime) -> None:
+    """Keep what an approved registration was answered: certificates for the pending keys, and `component.json`.
+
+    Raises CertificateRefused.
+    """
     credentials.adopt(folder, answer.code, answer.certificates, chain=answer.chain, at=at)
     told = Component(
         code=answer.code,
@@ -88,3 +90,8 @@ def _keep(folder: Path, url: str, answer: RegistrationAnswer, *, root_pem: str, 
         queue_suffix=answer.queue_suffix,
     )
     credentials.write(folder / COMPONENT, msgspec.json.encode(told))
+
+
+def _check_root(answer: RegistrationAnswer, root_pem: str) -> None:
+    if credentials.der_of(credentials.first_of(root_pem)) != answer.chain[-1]:
+        raise pki.CertificateRefused("The certificates come from another root than the one that was given.")

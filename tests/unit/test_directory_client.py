@@ -19,7 +19,7 @@ from hub.directory.values import Party, Status
 from hub.errors import Rejected, Unavailable
 from hub.mades import credentials, enrolment, paths, pki
 from hub.mades.certificates import CertificateType
-from hub.mades.directory_client import PERIOD_S, DirectoryClient
+from hub.mades.directory_client import PERIOD_S, DirectoryClient, client_in
 from hub.mades.directory_copy import Answer, answer_of
 from hub.mades.errors import MadesError
 from hub.mades.keyring import Certificates
@@ -187,7 +187,7 @@ async def test_a_revocation_is_seen_within_one_sync(place: Site, hub: DirectoryC
     await place.directory.revoke(NORTH, why="stolen", by="operator")
     assert await hub.sync()
 
-    assert without_signing == "E-NO-CERT"
+    assert without_signing == "E-REVOKED"
     assert fault(hub.copy.encryption, NORTH, now) == "E-UNKNOWN-RECEIVER"
     assert hub.copy.party_of(NORTH) is None
 
@@ -328,6 +328,45 @@ async def test_renewed_certificates_overlap_and_the_oldest_is_used_until_it_ends
     both = own(place, NORTH, CertificateType.ENCRYPTION)
     assert [pki.certificate_id(hub.copy.encryption(NORTH, at)) for at in (now, later)] == both
     assert set(keys(now).decryption) == set(both), "what was encrypted for either can be read"
+
+
+async def test_a_component_renews_by_itself_and_tells_who_uses_the_keys(place: Site) -> None:
+    told: list[str] = []
+    client = client_in(place.of(NORTH), clock=place.clock, jitter=lambda: 0.0, renewed=lambda: told.append("renewed"))
+    await client.sync()
+    early = await client.look_after_certificates()
+    await place.clock.advance(timedelta(days=336).total_seconds())
+    await client.sync()
+
+    assert (early, await client.look_after_certificates(), told) == (False, True, ["renewed"])
+    assert len(own(place, NORTH, CertificateType.SIGNING)) == 2
+
+
+async def test_a_revoked_certificate_is_retired_and_replaced_by_its_owner(place: Site) -> None:
+    client = client_in(place.of(NORTH), clock=place.clock, jitter=lambda: 0.0)
+    await client.sync()
+    (lost,) = own(place, NORTH, CertificateType.SIGNING)
+    await place.directory.revoke_certificate(lost, why="lost", by="operator")
+    await client.sync()
+
+    assert await client.look_after_certificates()
+    assert not await client.look_after_certificates()
+
+    keys = credentials.load(place.of(NORTH)).keys(place.clock.now())
+    assert pki.certificate_id(keys.signing_certificate) != lost
+    assert len(own(place, NORTH, CertificateType.ENCRYPTION)) == 2
+    assert len(await asyncio.to_thread(lambda: list((place.of(NORTH) / "retired").iterdir()))) == 2
+
+
+async def test_a_renewal_that_fails_is_tried_again(place: Site) -> None:
+    client = place.client(NORTH)
+    await client.sync()
+    await place.clock.advance(timedelta(days=340).total_seconds())
+
+    async with broken(client):
+        assert not await client.look_after_certificates()
+    assert await client.look_after_certificates()
+    assert len(own(place, NORTH, CertificateType.SIGNING)) == 2
 
 
 async def test_a_component_registers_itself_and_its_keys_never_leave_its_folder(place: Site) -> None:
