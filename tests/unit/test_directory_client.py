@@ -23,6 +23,8 @@ from hub.mades.directory_client import PERIOD_S, DirectoryClient, client_in
 from hub.mades.directory_copy import Answer, answer_of
 from hub.mades.errors import MadesError
 from hub.mades.keyring import Certificates
+from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.seal import Sealer
 from tests.directory_site import TTL, Site, door, site
 from tests.directory_world import ALPHA, BRAVO, BROKER, CONTACT, DIRECTORY, HUB, NORTH, SOUTH, configured, over_broker
 
@@ -367,6 +369,34 @@ async def test_a_renewal_that_fails_is_tried_again(place: Site) -> None:
         assert not await client.look_after_certificates()
     assert await client.look_after_certificates()
     assert len(own(place, NORTH, CertificateType.SIGNING)) == 2
+
+
+async def test_messages_are_sealed_and_opened_with_what_the_copies_say(place: Site, hub: DirectoryClient) -> None:
+    north = place.client(NORTH)
+    await north.sync()
+    now = place.clock.now()
+    sealers = {
+        client.copy.code: Sealer(client.copy.code, credentials.load(place.of(client.copy.code)).keys(now), client.copy)
+        for client in (hub, north)
+    }
+    message = Message(
+        message_id="1",
+        internal_type=InternalType.STANDARD,
+        sender=NORTH,
+        receiver=HUB,
+        business_type=BusinessType.POINTS,
+        generated=now,
+        expires=now + timedelta(hours=1),
+        content=b"<Ref_MarketDocument/>",
+    )
+    sealed = sealers[NORTH].seal(message)
+
+    taken = sealers[HUB].open(sealers[HUB].verify(sealers[HUB].look(sealed)))
+    await place.directory.revoke_certificate(own(place, NORTH, CertificateType.SIGNING)[0], why="x", by="y")
+    await hub.sync()
+
+    assert taken.content == message.content
+    assert fault(sealers[HUB].verify, sealers[HUB].look(sealed)) == "E-REVOKED"
 
 
 async def test_a_component_registers_itself_and_its_keys_never_leave_its_folder(place: Site) -> None:
