@@ -52,7 +52,11 @@ def decide_register(command: Register, state: DirectoryState, now: datetime) -> 
 
 
 def decide_approve(command: Approve, state: DirectoryState) -> tuple[Event, ...]:
-    """Let a registration in (R1). A component that registers anew loses the certificates it had. Raises Rejected."""
+    """Let a registration in (R1). Raises Rejected.
+
+    A component that registers anew loses the certificates it had. It keeps its queue suffix: what waits for it at the
+    broker is still found.
+    """
     waiting = _waiting(command.registration, state)
     party = _agreed(waiting.party, command.party)
     invitation.check_code(waiting.code, party)
@@ -69,7 +73,7 @@ def decide_approve(command: Approve, state: DirectoryState) -> tuple[Event, ...]
         code=waiting.code,
         party=party,
         certificates=command.certificates,
-        queue_suffix=command.queue_suffix,
+        queue_suffix=known.queue_suffix if known else command.queue_suffix,
         why=command.why,
         by=command.by,
     )

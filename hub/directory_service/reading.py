@@ -29,13 +29,15 @@ from hub.directory.rows import (
 )
 from hub.directory.values import (
     ComponentRecord,
+    ComponentType,
     Content,
     Party,
     Status,
 )
 from hub.directory_service.authority import Authority
-from hub.mades import credentials, pki
+from hub.mades import credentials, paths, pki
 from hub.mades.certificates import CertificateType
+from hub.mades.topology import Registered
 from hub.ports import OPERATOR, Clock, Item, Scope
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
@@ -100,6 +102,19 @@ class Reading:
     async def invitations(self) -> list[Invitation]:
         """Every one-time token."""
         return await self._listed(TOKENS, Invitation)
+
+    async def registered(self) -> list[Registered]:
+        """Every endpoint as the broker has to know it (hub.mades.provision); a revoked one may not log in."""
+        return [
+            Registered(
+                code=entry.code,
+                party=paths.Party(entry.party.value),
+                suffix=entry.queue_suffix,
+                revoked=entry.status is Status.REVOKED,
+            )
+            for entry in await self.board()
+            if entry.party.type is ComponentType.ENDPOINT
+        ]
 
     async def revocation_list(self) -> bytes:
         """The CRL (DER) of the issuing authority: certificates revoked, and those of components that are revoked."""

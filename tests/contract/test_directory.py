@@ -17,7 +17,8 @@ from hub.directory.rows import COMPONENTS
 from hub.directory.values import Party, Status
 from hub.directory_service import Authority, Directory, make_authority
 from hub.errors import Rejected
-from hub.mades import credentials
+from hub.mades import credentials, paths
+from hub.mades.topology import compile_topology
 from hub.ports import Recorded, Scope
 from hub.store.memory import MemoryStore
 from tests.directory_world import (
@@ -163,6 +164,32 @@ async def test_the_rows_can_be_made_anew_from_the_log(shop: Shop) -> None:
     for code in (HUB, NORTH, BROKER, DIRECTORY):
         assert (await rebuilt.copy_for(code)).body == (await directory.copy_for(code)).body
     assert await rebuilt.board() == await directory.board()
+
+
+async def test_the_broker_is_told_every_endpoint_its_suffix_and_who_is_out(shop: Shop) -> None:
+    directory = await peopled(shop)
+    await directory.revoke(NORTH, why="stolen", by="operator")
+
+    told = {each.code: each for each in await directory.registered()}
+
+    entry = await directory.entry(NORTH)
+    assert entry is not None
+    assert {code: (each.party, each.revoked) for code, each in told.items()} == {
+        HUB: (paths.Party.HUB, False),
+        NORTH: (paths.Party.DSO, True),
+    }
+    assert told[NORTH].suffix == entry.queue_suffix
+    assert set(compile_topology(list(told.values())).users) == {HUB}
+
+
+async def test_who_registers_anew_finds_its_queues_again(shop: Shop) -> None:
+    directory = await peopled(shop)
+    before = await directory.entry(NORTH)
+
+    answer = await directory.enrol(shop.folder / "north again", NORTH, Party.DSO, CONTACT, by="test")
+
+    assert before is not None
+    assert answer.queue_suffix == before.queue_suffix
 
 
 async def test_two_processes_that_approve_at_once_let_one_through(shop: Shop) -> None:
