@@ -196,8 +196,10 @@ def _decided(
     event: RegistrationApproved | RegistrationRejected, state: DirectoryState, at: datetime, status: Status
 ) -> Iterator[Row]:
     registration = replace(state.registrations[event.registration], status=status)
-    answer = Registration(registration=event.registration, code=event.code, status=status, why=event.why)
-    if isinstance(event, RegistrationApproved):
+    answer = Registration(registration=event.registration, code=event.code, status=status)
+    if isinstance(event, RegistrationRejected):
+        answer = replace(answer, why=event.why)
+    else:
         registration = replace(registration, party=event.party)
         answer = replace(answer, certificates=event.certificates, queue_suffix=event.queue_suffix)
     yield _application(event.registration, registration, decided=at, why=event.why, by=event.by)

@@ -26,7 +26,7 @@ TOKENS: Final = "directory_tokens"
 
 
 class Registration(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A registration as its own component sees it; certificates and queue suffix once it is approved."""
+    """A registration as its own component sees it: why it was rejected, or certificates and queue suffix."""
 
     registration: str
     code: str

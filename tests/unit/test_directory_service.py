@@ -11,17 +11,34 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+import structlog.testing
 from cryptography import x509
 
+from hub import settings
+from hub.clock import ManualClock
 from hub.directory.refusals import CLOSED
 from hub.directory.values import Party, Status
-from hub.directory_service import open_authority
+from hub.directory_service import Directory, directory_code, make_authority, open_authority, serving
 from hub.directory_service.doors import MAX_BODY_BYTES, NOT_YOURS, STRANGER
-from hub.errors import Rejected, SettingsError
+from hub.errors import Rejected, SettingsError, Unavailable
 from hub.mades import credentials, pki
 from hub.mades.certificates import CertificateType
-from tests.directory_site import Site, site
-from tests.directory_world import ALPHA, BROKER, DIRECTORY, HUB, NORTH, SOUTH
+from hub.mades.directory_client import client_in
+from hub.mades.enrolment import component_in
+from hub.store.memory import MemoryStore
+from tests.directory_site import Site, now, site
+from tests.directory_world import (
+    ALPHA,
+    BROKER,
+    BROKER_CONFIGURATION,
+    DIRECTORY,
+    HUB,
+    NORTH,
+    SOUTH,
+    configured,
+    over_broker,
+)
+from tests.directory_world import CONTACT as PLATFORM
 
 CONTACT = {"organization": "Alpha", "person": "Kim", "email": "kim@alpha.example", "phone": "1"}
 CONFIGURATION = {
@@ -64,6 +81,7 @@ async def test_a_component_registers_is_approved_pushes_its_configuration_and_is
     way = f"/registration/{waiting['registration']}"
     status, approved = await place.call("GET", way, tls=place.as_nobody(), token=token)
     assert (status, approved["status"], len(approved["queueSuffix"])) == (200, "APPROVED", 16)
+    assert approved["why"] == "", "the operator's reason is for the operator"
     assert approved["brokers"] == ["amqps://broker.example.org:5671"]
     issued = [base64.b64decode(each["der"]) for each in approved["certificates"]]
     adopted = credentials.adopt(
@@ -236,6 +254,39 @@ async def test_tls_before_1_3_is_not_spoken(place: Site) -> None:
         await place.call("GET", "/nowhere", tls=old)
 
 
+async def test_what_goes_wrong_inside_is_told_without_its_details(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults: list[Exception] = [Unavailable("db.internal:5432"), RuntimeError("of bravo")]
+
+    async def fail(_: str) -> None:
+        raise faults.pop(0)
+
+    monkeypatch.setattr(place.directory, "entry", fail)
+
+    away = await place.call("POST", "/sync", {}, tls=place.as_component(HUB))
+    broken = await place.call("POST", "/sync", {}, tls=place.as_component(HUB))
+
+    assert (away[0], broken[0]) == (503, 500)
+    assert "internal:5432" not in str(away[1])
+    assert "bravo" not in str(broken[1])
+
+
+async def test_r38_the_log_names_no_secret_and_nobody_but_who_acts(place: Site) -> None:
+    await place.enrol(NORTH, Party.DSO)
+    with structlog.testing.capture_logs() as lines:
+        token = await invited(place)
+        body = asked(place)
+        _, waiting = await registered(place, body, token)
+        await place.directory.approve(waiting["registration"], why="known to us", by="operator")
+        _, approved = await registered(place, body, token)
+        await place.call("POST", "/sync", {}, tls=place.as_component(NORTH))
+
+    text = repr(lines)
+    secrets = [token, approved["queueSuffix"], CONTACT["email"], body["requests"][0]["der"]]
+    assert {line["event"] for line in lines} >= {"component.registered", "component.approved", "call.answered"}
+    assert not [secret for secret in secrets if secret in text]
+    assert NORTH not in text
+
+
 async def look(place: Site, path: str) -> tuple[int, bytes]:
     async with aiohttp.ClientSession() as session, session.get(place.operator_url + path) as answer:
         return answer.status, await answer.read()
@@ -325,3 +376,31 @@ async def test_nobody_is_approved_twice_or_unknown(place: Site) -> None:
         await place.directory.invite(HUB, Party.DSO, by="operator")
     assert (await place.directory.invitations()) == []
     assert {entry.code for entry in await place.directory.board()} == {DIRECTORY, BROKER, HUB}
+
+
+async def test_a_platform_is_brought_up_in_one_process(tmp_path: Path) -> None:
+    """What a bootstrap does, in the order that the package's charter gives; done twice it ends the same."""
+    clock = ManualClock(now())
+    chosen = settings.Directory(id=DIRECTORY.partition(":")[2], hosts="127.0.0.1", port=0)
+    store = MemoryStore(component=DIRECTORY)
+    make_authority(tmp_path / "authority", "Test", now=clock.now())
+    for start in range(2):
+        authority = open_authority(tmp_path / "authority")
+        directory = Directory(directory_code(chosen), store=store, authority=authority, clock=clock)
+        async with directory.running(), serving(directory, chosen) as url:
+            if start == 0:
+                await directory.enrol(tmp_path / "broker", BROKER, Party.BROKER, PLATFORM, by="init", url=url)
+                await directory.configure(BROKER, BROKER_CONFIGURATION)
+                await directory.enrol(tmp_path / "hub", HUB, Party.HUB, PLATFORM, by="init", url=url)
+                await directory.configure(HUB, configured(over_broker(start=clock.now())))
+            told = component_in(tmp_path / "hub")
+            client = client_in(tmp_path / "hub", clock=clock, jitter=lambda: 0.0)
+            client._url = url  # a free port, another one at each start
+            assert await client.sync()
+            certificate, key = authority.server_files(tmp_path / "broker", ["127.0.0.1"], now=clock.now())
+
+        assert client.copy.codes == {DIRECTORY, BROKER, HUB}
+        assert client.copy.path(HUB, "TPS-ACK", clock.now()) == BROKER
+        assert (told.code, told.directory) == (HUB, DIRECTORY)
+        assert pki.read_chain(certificate)[0].public_key() == pki.read_key(key).public_key()
+        assert len(credentials.load(authority.own).pairs) == 3
