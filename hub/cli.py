@@ -21,6 +21,7 @@ ENTRY_POINTS: Final = "tps.commands"
 HELP: Final = {
     "agr": "Run the gateway of an aggregator or balance responsible party.",
     "assets": "Hand assets over from one aggregator to another.",
+    "broker": "Provision RabbitMQ, and look after it.",
     "demo": "Run the whole platform on this machine and play a sample day.",
     "directory": "Run the Component Directory, and decide who takes part.",
     "documents": "Check IEC 62325 documents.",

@@ -21,6 +21,7 @@ from aio_pika.abc import (
     AbstractIncomingMessage,
     AbstractRobustChannel,
     AbstractRobustConnection,
+    AbstractRobustQueue,
     DeliveryMode,
 )
 from aio_pika.exceptions import (
@@ -45,6 +46,8 @@ from hub.ports import Delivery, Publication, Queue, Refused, Unroutable
 
 CONTENT_TYPE: Final = "application/vnd.drem.mades"
 PUBLISH_TIMEOUT_S: Final = 10.0
+WATCH_S: Final = 30.0
+"""How often a consumer makes sure that it is one: RabbitMQ does not always tell when it takes a queue away (3.10)."""
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +95,16 @@ class AmqpDelivery:
 class AmqpTransport:
     """A connection to the broker as one component; made by `connect`."""
 
-    def __init__(self, connection: AbstractRobustConnection, queues: Mapping[Queue, str], publish_timeout_s: float):
-        self._connection, self._queues, self._publish_timeout_s = connection, queues, publish_timeout_s
+    def __init__(
+        self,
+        connection: AbstractRobustConnection,
+        queues: Mapping[Queue, str],
+        *,
+        publish_timeout_s: float,
+        watch_s: float,
+    ) -> None:
+        self._connection, self._queues = connection, queues
+        self._publish_timeout_s, self._watch_s = publish_timeout_s, watch_s
         self._lanes: dict[_Lane, AbstractRobustChannel] = {}
         self._closed = asyncio.Event()
         self._callbacks: list[Callable[[], None]] = []
@@ -109,6 +120,7 @@ class AmqpTransport:
         heartbeat_s: int = 10,
         reconnect_s: float = 1.0,
         publish_timeout_s: float = PUBLISH_TIMEOUT_S,
+        watch_s: float = WATCH_S,
     ) -> "AmqpTransport":
         """Connect as `code`; after that the connection mends itself.
 
@@ -138,7 +150,7 @@ class AmqpTransport:
             raise Unavailable(f"The broker and {code} do not accept each other's certificate: {error}.") from error
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             raise Unavailable(f"No broker answers at {parts.hostname}:{parts.port}.") from error
-        transport = cls(connection, queues, publish_timeout_s)
+        transport = cls(connection, queues, publish_timeout_s=publish_timeout_s, watch_s=watch_s)
         await transport._open()
         return transport
 
@@ -236,7 +248,7 @@ class AmqpTransport:
             await channel.set_qos(prefetch_count=prefetch, timeout=self._publish_timeout_s)
             source = await channel.declare_queue(self._queues[queue], passive=True, timeout=self._publish_timeout_s)
             await source.consume(on_message, timeout=self._publish_timeout_s)
-            await self._closed.wait()
+            await self._watch(source)
         except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
             raise Unavailable(f"The {queue} queue cannot be consumed: {error!r}.") from error
         finally:
@@ -245,6 +257,16 @@ class AmqpTransport:
                 with suppress(*_LOST, TimeoutError):
                     async with asyncio.timeout(1.0):
                         await channel.close()
+
+    async def _watch(self, source: AbstractRobustQueue) -> None:
+        """Until closed. Raises Unavailable: nobody consumes the queue any more, or it is gone."""
+        while not self._closed.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._watch_s):
+                    await self._closed.wait()
+                    return
+            if self.connected and not (await source.declare(timeout=self._publish_timeout_s)).consumer_count:
+                raise Unavailable("The broker delivers nothing to its consumer any more.")
 
     async def close(self) -> None:
         """Stop consuming and leave."""
