@@ -6,7 +6,7 @@ beside what `hub.mades.amqp` makes of it, so that a new version that behaves bet
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import aio_pika
@@ -103,6 +103,20 @@ async def consuming(road: AmqpTransport, inbox: Inbox) -> AsyncIterator["asyncio
         await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.fixture
+async def closing() -> AsyncIterator[AsyncExitStack]:
+    """Closes what a test opened, however it ends."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def opened(closing: AsyncExitStack, rabbit: RabbitTls, code: str, **options: float) -> AmqpTransport:
+    """Our own client, until the test ends."""
+    road = await transport(rabbit, code, **options)
+    closing.push_async_callback(road.close)
+    return road
+
+
 def process_of(real_broker: RealBroker) -> Rabbit:
     """The broker's process, if it is ours to hurt."""
     if real_broker.node is None:
@@ -111,13 +125,14 @@ def process_of(real_broker: RealBroker) -> Rabbit:
 
 
 async def test_a_frozen_broker_is_unavailable_and_what_it_was_given_may_have_arrived(
-    rabbit: RabbitTls, real_broker: RealBroker
+    rabbit: RabbitTls, real_broker: RealBroker, closing: AsyncExitStack
 ) -> None:
     node = process_of(real_broker)
-    impatient = await transport(rabbit, NORTH, publish_timeout_s=0.3, reconnect_s=0.05)
-    patient = await transport(rabbit, NORTH, publish_timeout_s=60, heartbeat_s=HEARTBEAT_S, reconnect_s=0.05)
+    impatient = await opened(closing, rabbit, NORTH, publish_timeout_s=0.3, reconnect_s=0.05)
+    patient = await opened(closing, rabbit, NORTH, publish_timeout_s=60, heartbeat_s=HEARTBEAT_S, reconnect_s=0.05)
     url = f"{rabbit.url}?auth=EXTERNAL&heartbeat={HEARTBEAT_S}"
     plain = await aio_pika.connect(url, ssl_context=rabbit.certificates.client(NORTH))
+    closing.push_async_callback(plain.close)
     channel = await plain.channel()
     await plain_publish(channel)
 
@@ -136,20 +151,18 @@ async def test_a_frozen_broker_is_unavailable_and_what_it_was_given_may_have_arr
     await surely(impatient, publication(b"again"))
     # Everything that "failed" had arrived: the retry makes a double, which the receiver's endpoint finds.
     assert await depth(rabbit, HUB) >= 1 + 1 + 1
-    for road in (impatient, patient, plain):
-        await road.close()
 
 
 async def test_a_killed_broker_comes_back_with_all_it_confirmed_and_our_consumers_go_on(
-    real_broker: RealBroker,
+    real_broker: RealBroker, closing: AsyncExitStack
 ) -> None:
     rabbit = await real_broker.lasting()
     node = process_of(real_broker)
-    before = await depth(rabbit, ALPHA)
-    north, hub = [await transport(rabbit, code, reconnect_s=0.05) for code in (NORTH, HUB)]
+    north, hub = [await opened(closing, rabbit, code, reconnect_s=0.05) for code in (NORTH, HUB)]
     inbox, silent = Inbox(), Inbox()
     url = f"{rabbit.url}?auth=EXTERNAL&reconnect_interval=0.05"
     plain = await aio_pika.connect_robust(url, ssl_context=rabbit.certificates.client(BRAVO))
+    closing.push_async_callback(plain.close)
     untracked = await (await plain.channel()).get_queue(own_queue(BRAVO), ensure=False)
     await untracked.consume(silent.take_plain)
     async with consuming(hub, inbox):
@@ -165,17 +178,17 @@ async def test_a_killed_broker_comes_back_with_all_it_confirmed_and_our_consumer
 
         await surely(north, publication(b"after"))
         await inbox.has(b"after")
-        assert await depth(rabbit, ALPHA) == before + 20
+        async with consuming(await opened(closing, rabbit, ALPHA), alphas := Inbox()):
+            for number in range(20):
+                await alphas.has(b"confirmed %d" % number)
         await asyncio.wait_for(plain.connected.wait(), 20)
         waiting = await depth(rabbit, BRAVO)
         await surely(hub, publication(b"to a consumer that the library forgot", sender=HUB, receiver=BRAVO))
         assert (await depth(rabbit, BRAVO), silent.bodies) == (waiting + 1, [])
-    for road in (north, hub, plain):
-        await road.close()
 
 
-async def test_a_consumer_whose_queue_was_made_anew_goes_on(rabbit: RabbitTls) -> None:
-    north, hub, inbox = await transport(rabbit, NORTH), await transport(rabbit, HUB, watch_s=0.2), Inbox()
+async def test_a_consumer_whose_queue_was_made_anew_goes_on(rabbit: RabbitTls, closing: AsyncExitStack) -> None:
+    north, hub, inbox = await opened(closing, rabbit, NORTH), await opened(closing, rabbit, HUB, watch_s=0.2), Inbox()
     async with consuming(hub, inbox):
         await north.publish(publication(b"before"))
         await inbox.has(b"before")
@@ -187,15 +200,15 @@ async def test_a_consumer_whose_queue_was_made_anew_goes_on(rabbit: RabbitTls) -
 
         await surely(north, publication(b"after"))
         await inbox.has(b"after")
-    for road in (north, hub):
-        await road.close()
 
 
-async def test_what_no_queue_takes_comes_back_and_the_library_says_so_only_when_asked(rabbit: RabbitTls) -> None:
+async def test_what_no_queue_takes_comes_back_and_the_library_says_so_only_when_asked(
+    rabbit: RabbitTls, closing: AsyncExitStack
+) -> None:
     async with managing(rabbit.management_url) as operator:
         for queue in Queue:
             await operator.delete("queues", VIRTUAL_HOST, own_queue(BRAVO, queue))
-    hub = await transport(rabbit, HUB)
+    hub = await opened(closing, rabbit, HUB)
     async with raw(rabbit, HUB) as connection:
         key = f"{BRAVO}.{HUB}.STD.TPS-RESPONSE"
 
@@ -206,11 +219,10 @@ async def test_what_no_queue_takes_comes_back_and_the_library_says_so_only_when_
     assert getattr(as_if_it_were_well, "delivery", None) is not None
     with pytest.raises(Unroutable):
         await hub.publish(publication(b"x", sender=HUB, receiver=BRAVO))
-    await hub.close()
 
 
-async def test_one_refusal_closes_the_channel_for_everybody_on_it(rabbit: RabbitTls) -> None:
-    north = await transport(rabbit, NORTH)
+async def test_one_refusal_closes_the_channel_for_everybody_on_it(rabbit: RabbitTls, closing: AsyncExitStack) -> None:
+    north = await opened(closing, rabbit, NORTH)
     async with raw(rabbit, NORTH) as connection:
         channel = await connection.channel()
         with pytest.raises(ChannelAccessRefused):
@@ -223,11 +235,12 @@ async def test_one_refusal_closes_the_channel_for_everybody_on_it(rabbit: Rabbit
     await surely(north, publication(b"to the hub"))
 
     assert await depth(rabbit, HUB) == 1
-    await north.close()
 
 
-async def test_a_message_larger_than_the_limit_is_refused_and_the_largest_is_not(rabbit: RabbitTls) -> None:
-    north = await transport(rabbit, NORTH)
+async def test_a_message_larger_than_the_limit_is_refused_and_the_largest_is_not(
+    rabbit: RabbitTls, closing: AsyncExitStack
+) -> None:
+    north = await opened(closing, rabbit, NORTH)
 
     await north.publish(publication(bytes(16 * 1024**2)))
     with pytest.raises(Refused, match="size"):
@@ -235,7 +248,6 @@ async def test_a_message_larger_than_the_limit_is_refused_and_the_largest_is_not
 
     await surely(north, publication(b"small"))
     assert await depth(rabbit, HUB) == 2
-    await north.close()
 
 
 async def test_a_message_expires_only_at_the_head_of_its_queue(rabbit: RabbitTls) -> None:
