@@ -1,0 +1,100 @@
+"""The private RabbitMQ of tests and demo: found or not, and never left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from gateways.demo import rabbitmq as finding
+from gateways.demo.rabbitmq import HELP, rabbitmq
+from gateways.demo.rabbitmq_node import ServerFiles, find_server, free_ports
+from hub.errors import Unavailable
+from tests.fixtures_broker import unavailable
+from tests.mades_brokers import Certificates
+
+NOTHING = ServerFiles(certificate=Path("none"), key=Path("none"), authority=Path("none"))
+
+
+async def test_without_any_way_to_a_broker_it_says_what_was_tried_and_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TPS_RABBITMQ_SERVER", str(tmp_path / "none"))
+    monkeypatch.setenv("PATH", str(tmp_path))  # no docker, no apt-get
+
+    with pytest.raises(Unavailable) as raised:
+        async with rabbitmq(tmp_path, NOTHING):
+            pass
+
+    assert "No Docker engine answers. No rabbitmq-server is installed" in str(raised.value)
+    assert str(raised.value).endswith(HELP)
+
+
+def test_an_ordinary_user_is_not_asked_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    with pytest.raises(Unavailable, match="Only root"):
+        finding._fresh(tmp_path, NOTHING)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_no_broker_is_a_skip_at_home_and_a_failure_on_a_build_server(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+
+    with pytest.raises(outcome, match="none here"):
+        unavailable("none here")
+
+
+def test_free_ports_differ() -> None:
+    assert len(set(free_ports(20))) == 20
+
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from gateways.demo.rabbitmq_node import RabbitNode, ServerFiles
+
+async def main():
+    folder = Path(sys.argv[1])
+    files = ServerFiles(certificate=folder / "broker.pem", key=folder / "broker.key", authority=folder / "root.pem")
+    async with RabbitNode(folder / "node", files) as node:
+        print(*(process.pid for process in node._processes), flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a child that its parent ended")
+def test_a_node_ends_with_its_owner_even_when_that_is_killed(tmp_path: Path, root: Path) -> None:
+    try:
+        find_server()
+    except Unavailable as error:
+        unavailable(str(error))
+    Certificates(tmp_path).server()
+    command = [sys.executable, "-c", textwrap.dedent(OWNER), str(tmp_path)]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout
+        processes = [int(word) for word in owner.stdout.readline().split()]
+
+        owner.send_signal(signal.SIGKILL)
+
+    assert len(processes) == 2
+    deadline_s = time.monotonic() + 30
+    while any(map(lives, processes)):
+        assert time.monotonic() < deadline_s, processes
+        time.sleep(0.05)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
