@@ -93,6 +93,9 @@ class Gateway(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Seconds, Meta(description="A DSO is reminded this long before an unforeseen limit ends (R15)")
     ] = 900.0
     resync_s: Annotated[Seconds, Meta(description="Time between requests for the full state (R13)")] = 86_400.0
+    waiting_max: Annotated[
+        int, Meta(ge=1, description="Messages that may wait to be delivered; beyond it new ones are refused")
+    ] = 10_000
 
 
 class Directory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
