@@ -39,6 +39,7 @@ from hub.desk import Desk
 from hub.errors import Unavailable
 from hub.feed import Bells, Feed
 from hub.mades import paths
+from hub.mades.backlog import Backlog
 from hub.mades.endpoint import Endpoint, Incoming, Seals
 from hub.ports import Clock, MessageState, OutgoingMessage, Scope, Transport
 from hub.store.memory import MemoryStore
@@ -127,7 +128,10 @@ class Gateway:
             clock=clock,
             page_max=chosen.http.page_max,
         )
-        self.outbound = Outbound(self.desk, self.brain, self.reader, store.idempotency, who=who, clock=clock)
+        self.backlog = Backlog(store.outbox, clock, most=chosen.gateway.waiting_max)
+        self.outbound = Outbound(
+            self.desk, self.brain, self.reader, store.idempotency, who=who, clock=clock, backlog=self.backlog
+        )
         self.inbound = Inbound(self.desk, who=who, settled=self.outbound.settled)
         self.door = Door(self, participant=who.me.id, tokens=store.tokens, clock=clock, http=chosen.http)
         health = Health(trouble=self.trouble, measures=self.measures)
@@ -190,6 +194,7 @@ class Gateway:
         yield Measure("set_aside_total", "Documents that made the code fail (R30).", self.desk.set_aside, counts=True)
         yield Measure("messages_sent_total", "Messages the broker has confirmed.", status.sent, counts=True)
         yield Measure("messages_received_total", "Messages taken in.", status.received, counts=True)
+        yield Measure("messages_waiting", "Messages not delivered yet.", self.backlog.waiting)
         yield Measure("polls", "Long polls that wait.", self.door.polling)
 
     async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
@@ -315,9 +320,10 @@ class Gateway:
     async def look_around(self) -> None:
         """Remind of limits that end soon (R15), ask for the full state when due (R13).
 
-        What is never answered is given up.
+        What is never answered is given up; what waits to be delivered is counted.
         """
         now = self.clock.now()
+        await self.backlog.look()
         reminder = Remind(ahead_s=self.settings.gateway.reminder_s)
         for event in (await self.desk.submit(reminder, cause=f"{self.who.me.id}/reminders")).events:
             if isinstance(event, Reminded):

@@ -24,11 +24,15 @@ from gateways.rows import MESSAGES, Rejection, SentMessage
 from gateways.verdicts import revision_of
 from hub.desk import Desk
 from hub.feed import Bells
+from hub.mades.backlog import Backlog
+from hub.mades.errors import MadesError
 from hub.ports import Clock, IdempotencyKey
 from hub.store.memory import MemoryIdempotency
 from hub.store.tokens import PostgresIdempotency
 
 KEY_MAX: Final = 200
+FULL_PAUSE_S: Final = 30
+"""When a client may ask again after too much waited to be delivered."""
 CONFLICTS: Final = frozenset({"A50", ReasonCode.VERSION_CONFLICT, ReasonCode.SERIES_IDENTIFICATION_CONFLICT})
 """Refusals that are about what stands already, not about what was sent: 409 instead of 422."""
 _VERDICT: Final = "verdict"
@@ -46,8 +50,10 @@ class Outbound:
         *,
         who: Identity,
         clock: Clock,
+        backlog: Backlog,
     ) -> None:
         self._desk, self._brain, self._reader, self._idempotency = desk, brain, reader, idempotency
+        self._backlog = backlog
         self._who, self._clock = who, clock
         self._bells = Bells()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -116,7 +122,8 @@ class Outbound:
     async def _send(
         self, command: Any, mrid: Mrid, *, urgent: bool, key: IdempotencyKey | None = None
     ) -> int | None:  # a command of the gateway's brain
-        """The revision that was sent."""
+        """The revision that was sent. Raises ProblemError: too much waits to be delivered, or nothing can be sent."""
+        await self._admit()
         outcome = await self._desk.submit(command, cause=f"{self._who.me.id}/{mrid}", key=key, urgent=urgent)
         for event in outcome.events:
             if isinstance(event, DocumentSent):
@@ -129,6 +136,14 @@ class Outbound:
             reason=ReasonCode.VERSION_CONFLICT.value,
             document=mrid,
         )
+
+    async def _admit(self) -> None:
+        """Take no more than the store may hold until the hub can be reached again."""
+        try:
+            await self._backlog.admit()
+        except MadesError as error:
+            pause = {"Retry-After": str(FULL_PAUSE_S)}
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, error.detail, headers=pause) from error
 
     async def _once(
         self, call: Call, key: str, command: Any, mrid: Mrid, *, urgent: bool

@@ -21,7 +21,7 @@ class Backlog:
     """`most` messages may wait to be delivered; `waiting` is how many did at the last look."""
 
     def __init__(self, outbox: Outbox, clock: Clock, *, most: int) -> None:
-        self._outbox, self._clock, self._most = outbox, clock, most
+        self._outbox, self._clock, self.most = outbox, clock, most
         self._looked: float | None = None
         self._has_warned = False
         self.waiting = 0
@@ -29,9 +29,9 @@ class Backlog:
     async def look(self) -> int:
         """Count what waits, and warn when it is nearly too much. Raises Unavailable."""
         self.waiting, self._looked = await self._outbox.waiting(), self._clock.monotonic()
-        is_much = self.waiting >= WARN_AT * self._most
+        is_much = self.waiting >= WARN_AT * self.most
         if is_much and not self._has_warned:
-            log.warning("messages.waiting", waiting=self.waiting, most=self._most)
+            log.warning("messages.waiting", waiting=self.waiting, most=self.most)
         self._has_warned = is_much
         return self.waiting
 
@@ -44,7 +44,7 @@ class Backlog:
         """
         if self._looked is None or self._clock.monotonic() - self._looked >= LOOK_S:
             await self.look()
-        if self.waiting >= self._most:
-            found = f"{self.waiting} messages wait to be delivered, {self._most} may. Send it again later."
+        if self.waiting >= self.most:
+            found = f"{self.waiting} messages wait to be delivered, {self.most} may. Send it again later."
             raise MadesError("E-STORE-FULL", found)
         self.waiting += 1

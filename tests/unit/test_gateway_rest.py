@@ -268,6 +268,28 @@ async def test_r34_changes_of_which_none_can_be_sent_are_refused_item_by_item(sc
     assert (await scene.alpha.get(f"/assets/{A1}"))["maxConsumption"] == 10_000
 
 
+async def test_while_too_many_messages_wait_writes_are_503_until_the_hub_is_back(scene: Scene) -> None:
+    system, alpha = scene.world.system, scene.alpha
+    system.network.faults = Faults(drop=1.0)
+    alpha.gateway.backlog.most = 2
+    await system.clock.advance(1)
+    for number in (1, 2):
+        key = {"Idempotency-Key": f"key-{number}"}
+        assert (await alpha.call("POST", "/schedules", schedule(A1), headers=key)).status == 202
+
+    refused = await alpha.call("POST", "/schedules", schedule(A2), headers={"Idempotency-Key": "key-3"})
+    known = await alpha.call("POST", "/schedules", schedule(A1), headers={"Idempotency-Key": "key-1"})
+
+    assert (refused.status, refused.headers["Retry-After"], known.status) == (503, "30", 202)
+    assert "2 messages wait to be delivered, 2 may" in refused.body["detail"]
+    assert (await alpha.call("GET", "/schedules")).status == 200
+
+    system.network.faults = Faults()
+    await system.clock.advance(10)
+    await system.quiet()
+    assert (await alpha.call("POST", "/schedules", schedule(A2), headers={"Idempotency-Key": "key-3"})).status == 202
+
+
 async def test_a_schedule_that_exists_already_is_409(scene: Scene) -> None:
     await scene.alpha.write("POST", "/schedules", {**schedule(A1), "mrid": "S1"})
 
