@@ -27,7 +27,7 @@ HELP: Final = {
     "documents": "Check IEC 62325 documents.",
     "dso": "Run the gateway of a distribution system operator.",
     "hub": "Run the hub.",
-    "mades": "Register a component and look after its certificates.",
+    "mades": "Register a component, look after its certificates, and use its message box.",
     "participants": "Add and list market participants.",
     "points": "Hand connection points over from one grid operator to another.",
     "raml": "Check the contracts of the REST interfaces and convert them.",

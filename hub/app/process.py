@@ -19,7 +19,7 @@ from hub.errors import Unavailable
 from hub.feed import Bells
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
-from hub.settings import EMBEDDED, DirectorySettings, HubSettings
+from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettings
 from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
@@ -132,7 +132,9 @@ async def operating(settings: HubSettings) -> AsyncIterator[tuple[Desk, Postgres
 
 
 @asynccontextmanager
-async def database(settings: HubSettings | DirectorySettings, name: str = DATABASE) -> AsyncIterator[str]:
+async def database(
+    settings: HubSettings | GatewaySettings | DirectorySettings, name: str = DATABASE
+) -> AsyncIterator[str]:
     """The URL of a component's database; the embedded server runs for as long as the block lasts."""
     url = settings.database.url.reveal()
     if url != EMBEDDED:

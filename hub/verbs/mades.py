@@ -1,4 +1,4 @@
-"""`tps mades`: a component's own certificates: register, renew, look (MADES 4.5.1)."""
+"""`tps mades`: a component's own certificates: register, renew, look (MADES 4.5.1); and its message box."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,6 +13,7 @@ from documents import identifiers
 from documents.errors import IdentifierError
 from hub.directory.values import Contact, Status
 from hub.errors import Rejected
+from hub.verbs import message_box
 
 if TYPE_CHECKING:
     from hub.directory.calls import RegistrationAnswer
@@ -29,7 +30,11 @@ FOLDER: Final = click.option(
 
 @click.group()
 def mades() -> None:
-    """Register a component and look after its certificates."""
+    """Register a component, look after its certificates, and use its message box."""
+
+
+for command in message_box.COMMANDS:
+    mades.add_command(command)
 
 
 @mades.command()

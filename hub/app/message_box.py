@@ -1,0 +1,151 @@
+"""A message box as a process of its own, and its operations for a command of the operator (floor 7)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from documents import identifiers
+from documents.values import Identifier
+from hub.app.process import STOPPING, database
+from hub.clock import SystemClock
+from hub.desk import Desk
+from hub.feed import Bells
+from hub.mades.backlog import Backlog
+from hub.mades.box.brain import BoxBrain
+from hub.mades.box.operations import Operations
+from hub.mades.box.running import MessageBox
+from hub.mades.membership import Membership
+from hub.mades.paths import Party
+from hub.settings import GatewaySettings
+from hub.store.migrate import migrate
+from hub.store.postgres import PostgresStore
+from hub.web.health import Health, listening
+
+DATABASE: Final = "message_box"
+"""The embedded database; a box and a gateway of one participant never share a log."""
+
+log = structlog.get_logger("hub.app")
+
+
+def codes(settings: GatewaySettings) -> tuple[Identifier, Identifier]:
+    """The box's own code and that of its hub. Raises IdentifierError."""
+    national = settings.gateway.national_scheme
+    return (
+        identifiers.party(settings.participant.id, national=national),
+        identifiers.party(settings.gateway.hub_id, national=national),
+    )
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Run a message box until SIGINT or SIGTERM.
+
+    Raises:
+        SettingsError: the database refuses us or holds the store of another component, or we are not registered.
+        UnknownEvent: the database holds the log of something else.
+        Unavailable: the database does not answer.
+    """
+    process, loop = _Process(), asyncio.get_running_loop()
+    for name in STOPPING:
+        loop.add_signal_handler(name, process.stop)
+    try:
+        with suppress(asyncio.CancelledError):
+            await _serve(settings, process)
+    finally:
+        for name in STOPPING:
+            loop.remove_signal_handler(name)
+
+
+@asynccontextmanager
+async def operating(settings: GatewaySettings) -> AsyncIterator[Operations]:
+    """The operations on a desk of one's own; a running box follows what they commit and carries it.
+
+    Raises:
+        SettingsError, UnknownEvent, Unavailable: as `serve`.
+    """
+    code, hub = codes(settings)
+    async with _store(settings) as store:
+        brain, clock = BoxBrain(code), SystemClock()
+        desk = Desk(brain, store.log, store.commit, clock=clock, bells=Bells())
+        await desk.start()
+        work = asyncio.create_task(desk.run(), name="desk")
+        try:
+            yield Operations(
+                code,
+                party=Party(settings.participant.role.value),
+                party_of=lambda other: Party.HUB if other == hub else None,
+                desk=desk,
+                brain=brain,
+                store=store,
+                clock=clock,
+                backlog=Backlog(store.outbox, clock, most=settings.gateway.waiting_max),
+            )
+        finally:
+            desk.stop()
+            await work
+
+
+class _Process:
+    """The box before and while it runs, so that signals and probes are answered from the first moment."""
+
+    def __init__(self) -> None:
+        self.box: MessageBox | None = None
+        self._main = asyncio.current_task()
+
+    def stop(self) -> None:
+        """End in good order, or give up waiting to begin."""
+        if self.box:
+            self.box.stop()
+        elif self._main:
+            self._main.cancel()
+
+    def health(self) -> Health:
+        """Not ready until the box runs."""
+        return Health(
+            trouble=lambda: self.box.trouble() if self.box else "waiting to begin",
+            measures=lambda: self.box.measures() if self.box else (),
+        )
+
+
+async def _serve(settings: GatewaySettings, process: _Process) -> None:
+    code, hub = codes(settings)
+    party = Party(settings.participant.role.value)
+    membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
+    membership.must_be(code, "participant.id")
+    async with AsyncExitStack() as stack:
+        app = web.Application()
+        app.add_routes(process.health().routes())
+        await stack.enter_async_context(listening(app, settings.http))
+        store = await stack.enter_async_context(_store(settings))
+        transport = await stack.enter_async_context(
+            membership.exchanging(party, hub=hub, heartbeat_s=settings.broker.heartbeat_s)
+        )
+        process.box = MessageBox(
+            code,
+            party=party,
+            hub=hub,
+            store=store,
+            transport=transport,
+            seals=membership.seals,
+            clock=SystemClock(),
+            most_waiting=settings.gateway.waiting_max,
+        )
+        await process.box.run()
+
+
+@asynccontextmanager
+async def _store(settings: GatewaySettings) -> AsyncIterator[PostgresStore]:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(database(settings, DATABASE))
+        await migrate(url)
+        yield await stack.enter_async_context(
+            await PostgresStore.open(
+                url,
+                component=codes(settings)[0],
+                min_connections=settings.database.pool_min,
+                max_connections=settings.database.pool_max,
+            )
+        )
