@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,31 +58,40 @@ def demo(context: click.Context, *, once: bool, directory: Path, port: int) -> N
 
 
 async def _demo(directory: Path, keys: "Keys", *, port: int, once: bool) -> bool:
-    from gateways.demo.platform import running  # noqa: PLC0415
-
-    told_to_stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, told_to_stop.set)
-    click.echo("Starting PostgreSQL, broker, hub and five gateways ...")
-    async with running(directory, keys, base_port=port) as platform:
-        _tell_where(platform, directory)
-        right = await _unless(told_to_stop, _play(platform))
-        if right and not once and not told_to_stop.is_set():
-            click.echo(_by_hand(directory))
-            await told_to_stop.wait()
+    serving = asyncio.create_task(_serve(directory, keys, port=port, once=once), name="demo")
+    _cancel_when_told(serving)
+    try:
+        right = await serving
+    except asyncio.CancelledError:
+        right = True  # a day that is cut short is no failure
     click.echo(f"Stopped; everything is kept in {_short(directory)}.")
     return right
 
 
-async def _unless(told_to_stop: asyncio.Event, play: Coroutine[None, None, bool]) -> bool:
-    """Play to the end, or to where somebody stops it: a day that is cut short is no failure."""
-    playing, stopping = asyncio.create_task(play, name="day"), asyncio.create_task(told_to_stop.wait(), name="stop")
-    await asyncio.wait([playing, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if playing.done():
-        return playing.result()
-    playing.cancel()
-    return True
+async def _serve(directory: Path, keys: "Keys", *, port: int, once: bool) -> bool:
+    """Start, play, and serve on until cancelled; whether everybody saw what it must."""
+    from gateways.demo.platform import running  # noqa: PLC0415
+
+    click.echo("Starting PostgreSQL, broker, hub and five gateways ...")
+    async with running(directory, keys, base_port=port) as platform:
+        _tell_where(platform, directory)
+        right = await _play(platform)
+        if right and not once:
+            click.echo(_by_hand(directory))
+            await asyncio.Event().wait()
+    return right
+
+
+def _cancel_when_told(serving: "asyncio.Task[bool]") -> None:
+    """Ctrl-C and kill end it wherever it is; a second one does not disturb the first."""
+
+    def stop() -> None:
+        if not serving.cancelling():
+            click.echo("Stopping ...")
+            serving.cancel()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop)
 
 
 async def _play(platform: "Platform") -> bool:

@@ -52,6 +52,22 @@ def test_ctrl_c_ends_it_in_good_order(tmp_path: Path) -> None:
     assert "Traceback" not in process.text
 
 
+@pytest.mark.parametrize("moment", ["Starting PostgreSQL", "alpha registered"])
+def test_ctrl_c_is_heard_before_all_is_done(tmp_path: Path, moment: str) -> None:
+    with demo(tmp_path, "--port", "0") as process:
+        process.wait_for(moment)
+        process.interrupt()
+
+        assert process.end() == 0, process.text
+    assert "Stopping" in process.text
+    assert "Now by hand" not in process.text
+    assert "Traceback" not in process.text
+    assert ("/docs" in process.text) == (moment != "Starting PostgreSQL"), "what has not begun does not begin"
+
+    with demo(tmp_path, "--once", "--port", "0") as again:
+        assert again.end() == 0, again.text
+
+
 def test_a_second_demo_on_the_same_folder_is_told_so(tmp_path: Path) -> None:
     with demo(tmp_path, "--port", "0") as first:
         first.wait_for("Serving until")
