@@ -162,3 +162,23 @@ class LimitChanges(Body, frozen=True, kw_only=True):
     as_of: Instant
     items: tuple[Limit, ...]
     next: str
+
+
+class ShareExplanation(Body, frozen=True, kw_only=True):
+    """One asset's share beside its rated power in the limited direction, watts (R37). `ratio` is not shortened."""
+
+    asset: str
+    rated: int
+    lowest: int
+    highest: int
+    ratio: str
+
+
+class LimitExplanation(Body, frozen=True, kw_only=True):
+    """Why my assets have their shares, in my own values only (R37): never the total, other shares, or counts."""
+
+    mrid: str
+    revision: int
+    rule: str
+    rounding: str
+    shares: tuple[ShareExplanation, ...] = ()

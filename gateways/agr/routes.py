@@ -14,7 +14,7 @@ from msgspec import Meta, field
 from documents.model import GlMarketDocument
 from documents.values import Instant, Interval, Mrid
 from gateways import messages, xml_bodies
-from gateways.agr import translate
+from gateways.agr import explanation, translate
 from gateways.agr.bodies import (
     AssetContent,
     AssetPage,
@@ -243,6 +243,16 @@ async def get_limit(gateway: Gateway, call: Call) -> web.Response:
     return await xml_bodies.answer(found.row.document) if call.wants_xml else answer(shown)
 
 
+async def explain_limit(gateway: Gateway, call: Call) -> web.Response:
+    """Why my assets have the shares of a limit they have (R37)."""
+    found = await gateway.reader.get(LIMITS, call.path("mrid"), ReceivedLimit)
+    if found is None:
+        raise unknown()
+    mine = [one.row.confirmed for one in await gateway.reader.every(ASSETS, Registration)]
+    assets = {series.resource: series for series in mine if series}
+    return answer(explanation.explain(found.row.document, assets, gateway.who))
+
+
 async def request_limits(gateway: Gateway, call: Call) -> web.Response:
     """Ask the hub for all limits that are not over (R13)."""
     mrid = uuid4().hex
@@ -269,6 +279,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(method="GET", path="/limits/changes", handler=get_limit_changes, query=PollQuery, poll=True),
     Route(method="POST", path="/limits/request", handler=request_limits),
     Route(method="GET", path="/limits/{mrid}", handler=get_limit),
+    Route(method="GET", path="/limits/{mrid}/explanation", handler=explain_limit),
     Route(method="GET", path="/messages/{mrid}", handler=messages.get_message),
 )
 """Every route but `/ping` and the contract's own."""

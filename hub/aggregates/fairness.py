@@ -107,30 +107,3 @@ def _part(period: Period, resource: Identifier, divided: Mapping[Power, Mapping[
         if not points or points[-1].quantity != watts:
             points.append(Point(point.position, watts))
     return Period(period.interval, period.resolution, tuple(points))
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """Why one asset got its share, in values of its operator only (R37): never the total, other shares, or counts."""
-
-    rule: str
-    rated: Power
-    lowest: Power
-    highest: Power
-    ratio: tuple[Power, Power]
-    """Lowest own share and own rated power: the two numbers, not a rounded quotient that could hide another meaning."""
-    rounding: str
-
-
-def explain(part: AssetShare) -> Explanation:
-    """Explain a share to whoever got it, from what it got and nothing else (R37)."""
-    quantities = [point.quantity for period in part.periods for point in period.points]
-    lowest, highest = min(quantities), max(quantities)
-    return Explanation(
-        rule="Each asset gets a part of the limit in proportion to its rated power in the limited direction, "
-        "never more than its rated power (rated-power.v1).",
-        rated=part.rated,
-        lowest=lowest,
-        highest=highest,
-        ratio=(lowest, part.rated),
-        rounding="Shares are whole watts: a share differs from the exact proportion by less than two watts.",
-    )

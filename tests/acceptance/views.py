@@ -122,6 +122,7 @@ async def _agr_paths(client: Client) -> Any:  # an async iterator of paths
         yield f"/schedules/{item['mrid']}"
     for item in await client.items("/limits"):
         yield f"/limits/{item['mrid']}"
+        yield f"/limits/{item['mrid']}/explanation"
     for path in (f"/limits/{NOBODYS}", f"/schedules/{NOBODYS}", f"/messages/{NOBODYS}", "/assets/nobody"):
         yield path
     for mrid in _sent(client):

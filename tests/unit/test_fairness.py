@@ -1,10 +1,9 @@
-"""The arithmetic of sharing, by example (R16, R37). The laws it obeys stand in tests/property/test_fairness.py."""
+"""The arithmetic of sharing, by example (R16). The laws it obeys stand in tests/property/test_fairness.py."""
 
 import pytest
 
 from documents.values import Identifier, Period
-from hub.aggregates.fairness import POLICIES, RATED_POWER, Weighted, divide, explain, rated_power, share
-from hub.values import AssetShare
+from hub.aggregates.fairness import POLICIES, RATED_POWER, Weighted, divide, rated_power, share
 from tests.hub_world import curve, flat
 
 A, B = Identifier("A01:agr-a"), Identifier("A01:agr-b")
@@ -59,43 +58,6 @@ def test_r16_a_curve_is_divided_at_every_instant() -> None:
     assert (first.resource, second.resource) == ("1", "2")
     assert [(point.position, point.quantity) for point in first.periods[0].points] == [(1, 1), (2, 3), (4, 0)]
     assert [(point.position, point.quantity) for point in second.periods[0].points] == [(1, 2), (2, 6), (4, 0)]
-
-
-def test_r37_an_explanation_shows_own_values_only() -> None:
-    told = explain(AssetShare(Identifier("1"), 4000, curve(1500, 1000)))
-
-    assert (told.rated, told.lowest, told.highest, told.ratio) == (4000, 1000, 1500, (1000, 4000))
-    assert "rated-power.v1" in told.rule
-    assert "%" not in repr(told)
-
-
-def explaining_totals(part: AssetShare, totals: range) -> set[int]:
-    """The grids (sums of rated power) for which some limit gives exactly this share: all an attacker can infer."""
-    rated, watts = part.rated, part.periods[0].points[0].quantity
-    return {
-        total
-        for total in totals
-        for limit in range(total * watts // rated - 2, total * watts // rated + 3)
-        if rated_power(limit, [weighted("1", A, rated), weighted("2", B, total - rated)])[Identifier("1")] == watts
-    }
-
-
-def test_r37_the_total_cannot_be_reconstructed_from_an_explanation() -> None:
-    given = {
-        others: rated_power(limit, [weighted("1", A, 4000), weighted("2", B, others)])[Identifier("1")]
-        for others, limit in ((4000, 2000), (12_000, 4000), (396_000, 100_000))
-    }
-    assert set(given.values()) == {1000}, "three very different grids give the same share"
-
-    told = {repr(explain(AssetShare(Identifier("1"), 4000, flat(watts)))) for watts in given.values()}
-
-    assert len(told) == 1, "and the same explanation, so nothing in it tells them apart"
-
-
-def test_r37_an_attacker_who_knows_rule_rating_and_share_is_left_with_every_total() -> None:
-    part = AssetShare(Identifier("1"), 4000, flat(1000))
-
-    assert explaining_totals(part, range(4001, 5001)) == set(range(4001, 5001))
 
 
 def test_the_shape_of_the_curve_is_kept() -> None:
