@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from documents.codes import ReasonCode
 from documents.values import Identifier, Mrid, Reason
@@ -35,6 +35,11 @@ FULL_PAUSE_S: Final = 30
 """When a client may ask again after too much waited to be delivered."""
 CONFLICTS: Final = frozenset({"A50", ReasonCode.VERSION_CONFLICT, ReasonCode.SERIES_IDENTIFICATION_CONFLICT})
 """Refusals that are about what stands already, not about what was sent: 409 instead of 422."""
+KNOWN: Final = "A document with this mRID was sent before. Change it with PUT, or choose another mRID."
+OVER: Final = (
+    "Nothing of this document is left to change: it was withdrawn, or its revisions are used up. "
+    "Read it, and send what you want under another mRID."
+)
 _VERDICT: Final = "verdict"
 
 
@@ -70,7 +75,7 @@ class Outbound:
         wait_s = call.wait_s
         key = call.request.headers.get("Idempotency-Key")
         if key is None:
-            sent = await self._send(command, mrid, urgent=urgent)
+            sent = await self._send(call, command, mrid, urgent=urgent)
         else:
             mrid, sent = await self._once(call, key, command, mrid, urgent=urgent)
         message = await self._judged(mrid, sent, wait_s or 0)
@@ -120,7 +125,7 @@ class Outbound:
         )
 
     async def _send(
-        self, command: Any, mrid: Mrid, *, urgent: bool, key: IdempotencyKey | None = None
+        self, call: Call, command: Any, mrid: Mrid, *, urgent: bool, key: IdempotencyKey | None = None
     ) -> int | None:  # a command of the gateway's brain
         """The revision that was sent. Raises ProblemError: too much waits to be delivered, or nothing can be sent."""
         await self._admit()
@@ -132,7 +137,7 @@ class Outbound:
             raise self._refusal((), tuple(rejected), None)
         raise ProblemError(
             HTTPStatus.CONFLICT,
-            "Nothing of this can be sent: it was cancelled, is known already, or has changed. Read it, then decide.",
+            KNOWN if call.request.method == hdrs.METH_POST else OVER,
             reason=ReasonCode.VERSION_CONFLICT.value,
             document=mrid,
         )
@@ -158,7 +163,7 @@ class Outbound:
         async with lock:
             known = await self._idempotency.find(promise.scope, key)
             if known is None:
-                return mrid, await self._send(command, mrid, urgent=urgent, key=promise)
+                return mrid, await self._send(call, command, mrid, urgent=urgent, key=promise)
         return _same(known, call), None
 
     async def _judged(self, mrid: Mrid, revision: int | None, wait_s: float) -> SentMessage:

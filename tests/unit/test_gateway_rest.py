@@ -296,6 +296,17 @@ async def test_a_schedule_that_exists_already_is_409(scene: Scene) -> None:
     again = await scene.alpha.call("POST", "/schedules", {**schedule(A1), "mrid": "S1"})
 
     assert (again.status, again.body["reason"]) == (409, "A51")
+    assert again.body["detail"].startswith("A document with this mRID was sent before.")
+
+
+async def test_what_was_withdrawn_is_409_and_says_so(scene: Scene) -> None:
+    await scene.north.write("POST", "/limits/foreseen", foreseen(mrid="L1"))
+    await scene.north.write("DELETE", "/limits/foreseen/L1")
+
+    for method, body in (("PUT", foreseen()), ("DELETE", None)):
+        answer = await scene.north.call(method, "/limits/foreseen/L1", body)
+        assert (answer.status, answer.body["reason"]) == (409, "A51")
+        assert "withdrawn" in answer.body["detail"]
 
 
 async def test_r24_a_schedule_is_replaced_changed_and_withdrawn(scene: Scene) -> None:
