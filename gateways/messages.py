@@ -76,6 +76,14 @@ async def known(gateway: Gateway, call: Call, view: str) -> Found[Registration]:
     return found
 
 
+async def any_known(gateway: Gateway, view: str, resources: Sequence[Identifier]) -> bool:
+    """Whether one or more of these are registered here."""
+    for resource in resources:
+        if await gateway.reader.get(view, resource, Registration):
+            return True
+    return False
+
+
 def named(body: B, key: str) -> B:
     """A change with the id of its path. Raises ProblemError when the body names another."""
     given: Any = body  # both gateways' patches have an `id`

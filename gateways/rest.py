@@ -150,7 +150,7 @@ class Door:
         except ProblemError as problem:
             answer = problems.response(problem, instance=_instance(request))
         except web.HTTPException as error:
-            answer = problems.response(_of_http(error), instance=_instance(request))
+            answer = problems.response(_of_http(error, self._http.max_body_bytes), instance=_instance(request))
         except Unavailable:
             busy = ProblemError(503, "The gateway's store does not answer. Try again.", headers={"Retry-After": "2"})
             answer = problems.response(busy, instance=_instance(request))
@@ -295,7 +295,7 @@ def _body(request: web.Request, route: Route, raw: bytes) -> Any:  # of the rout
         raise ProblemError(400, "The body is no UTF-8. Send JSON in UTF-8.") from error
 
 
-def _of_http(error: web.HTTPException) -> ProblemError:
+def _of_http(error: web.HTTPException, most_bytes: int) -> ProblemError:
     """What aiohttp found wrong, in our words."""
     match error:
         case web.HTTPNotFound():
@@ -305,7 +305,7 @@ def _of_http(error: web.HTTPException) -> ProblemError:
             detail = f"{error.method} is not possible here; expected {allowed}."
             return ProblemError(405, detail, headers={"Allow": allowed})
         case web.HTTPRequestEntityTooLarge():
-            return ProblemError(413, "The body is too large. Send fewer items at once.")
+            return ProblemError(413, f"The body has more than {most_bytes} bytes. Send fewer items at once.")
         case _:
             return ProblemError(error.status, error.reason)
 

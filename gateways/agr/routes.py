@@ -104,8 +104,7 @@ async def delete_assets(gateway: Gateway, call: Call) -> web.Response:
     if not call.query.id:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "No id is given; expected ?id= for each asset to remove.")
     resources = tuple(dict.fromkeys(translate.read_id(text, "id", gateway.who) for text in call.query.id))
-    known = [await gateway.reader.get(ASSETS, resource, Registration) for resource in resources]
-    if not any(known):
+    if not await messages.any_known(gateway, ASSETS, resources):
         raise unknown()
     mrid = uuid4().hex
     return await gateway.outbound.submit(call, RemoveResources(mrid=mrid, resources=resources), mrid)

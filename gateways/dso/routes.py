@@ -120,8 +120,7 @@ async def delete_points(gateway: Gateway, call: Call) -> web.Response:
     if not call.query.id:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "No id is given; expected ?id= for each connection point to remove.")
     points = tuple(dict.fromkeys(translate.read_id(text, "id", gateway.who) for text in call.query.id))
-    known = [await gateway.reader.get(POINTS, point, Registration) for point in points]
-    if not any(known):
+    if not await messages.any_known(gateway, POINTS, points):
         raise unknown()
     mrid = uuid4().hex
     return await gateway.outbound.submit(call, RemoveResources(mrid=mrid, resources=points), mrid)

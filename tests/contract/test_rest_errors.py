@@ -274,7 +274,10 @@ async def test_a_query_may_name_a_thousand_ids(clients: dict[str, Client]) -> No
 
 
 async def test_a_body_that_is_too_large_is_413(clients: dict[str, Client]) -> None:
-    problem(await clients["agr"].call("PUT", "/assets", {"assets": [asset("x" * 30_000, P1)]}), 413)
+    answer = await clients["agr"].call("PUT", "/assets", {"assets": [asset("x" * 30_000, P1)]})
+
+    problem(answer, 413)
+    assert answer.body["detail"].startswith("The body has more than 20000 bytes.")
 
 
 async def test_a_body_that_is_not_packed_as_its_header_says_is_400(clients: dict[str, Client]) -> None:
