@@ -102,6 +102,8 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
         await site.start_directory_and_broker()
         hub_url = await site.start_hub()
         gateways = {player.name: await site.start_gateway(player) for player in PLAYERS}
+        checkpoint = tasks.create_task(postgres.checkpoint(), name="checkpoint")
+        stack.callback(checkpoint.cancel)
         yield Platform({name: gateway.url for name, gateway in gateways.items()}, keys.tokens, hub_url)
 
 

@@ -134,6 +134,11 @@ class EmbeddedPostgres:
                 await connection.execute(f'revoke connect on database "{name}" from public')
         return self.url(name, user=name)
 
+    async def checkpoint(self) -> None:
+        """Bring to disk now what `stop` would wait for: a new database is some three hundred files."""
+        async with self._superuser() as connection:
+            await connection.execute("checkpoint")
+
     def _make_cluster(self, binaries: Path, user: pwd.struct_passwd | None) -> None:
         """Initialise aside and rename, so that an interrupted start leaves no half cluster."""
         unfinished = self._directory / "data.unfinished"

@@ -67,6 +67,17 @@ async def test_data_outlives_a_restart(home: Path) -> None:
         assert await ask(await postgres.database("hub"), "select answer from kept") == 42
 
 
+async def test_a_checkpoint_takes_to_disk_what_stopping_would_wait_for(home: Path) -> None:
+    async with EmbeddedPostgres(home / "pg", durable=True) as postgres:
+        url = await postgres.database("hub")
+        place = "select (redo_lsn - '0/0')::text from pg_control_checkpoint()"
+        before, written = await ask(url, place), await ask(url, "select (pg_current_wal_lsn() - '0/0')::text")
+
+        await postgres.checkpoint()
+
+        assert int(str(before)) < int(str(written)) <= int(str(await ask(url, place)))
+
+
 async def test_each_participant_has_a_role_and_a_database_that_others_cannot_enter(
     postgres: EmbeddedPostgres,
 ) -> None:
