@@ -121,16 +121,22 @@ def _check_party(participant: Identifier) -> None:
 
 
 def _check_brp(command: AddParticipant, state: HubState) -> None:
+    """Whom an AGR names as its BRP is one, whichever of the two is admitted first."""
+    others_brps = {known.brp for one, known in state.participants.contents().items() if one != command.participant}
+    if command.role is not Role.BRP and command.participant in others_brps:
+        raise Rejected(
+            ReasonCode.SENDER_INVALID,
+            f"{code_of(command.participant)} is named as the BRP of an AGR. Admit it as BRP, or name another first.",
+        )
     if command.brp is None:
         return
     if command.role is not Role.AGR:
         raise Rejected(ReasonCode.SENDER_INVALID, f"A {command.role} names no BRP; only an AGR does. Leave it out.")
     _check_party(command.brp)
     named = state.participants.get(command.brp)
-    if named and named.role is not Role.BRP:
-        raise Rejected(
-            ReasonCode.SENDER_INVALID, f"{code_of(command.brp)} is admitted as {named.role}. Name a BRP instead."
-        )
+    role = command.role if command.brp == command.participant else named.role if named else Role.BRP
+    if role is not Role.BRP:
+        raise Rejected(ReasonCode.SENDER_INVALID, f"{code_of(command.brp)} is admitted as {role}. Name a BRP instead.")
 
 
 def decide_suspend(command: SuspendParticipant, state: HubState) -> tuple[Event, ...]:

@@ -53,6 +53,7 @@ def test_r1_admitting_the_same_twice_changes_nothing(world: World) -> None:
         (ALPHA, Role.DSO, None),
         (NEW, Role.DSO, CHARLIE),
         (NEW, Role.AGR, BRAVO),
+        (NEW, Role.AGR, NEW),
         (NEW, Role.AGR, Identifier("NDK:1")),
     ],
 )
@@ -61,6 +62,16 @@ def test_r1_ids_roles_and_brps_are_checked(
 ) -> None:
     with pytest.raises(Rejected):
         add(world, participant, role, brp)
+
+
+def test_r1_whom_an_agr_names_as_its_brp_is_admitted_as_nothing_else(world: World) -> None:
+    add(world, ALPHA, Role.AGR, brp=NEW)
+
+    for role in (Role.DSO, Role.AGR):
+        with pytest.raises(Rejected, match="Admit it as BRP"):
+            add(world, NEW, role)
+
+    assert add(world, NEW, Role.BRP) == 1
 
 
 def test_r1_a_suspended_participants_sends_are_refused_and_limits_still_reach_it(world: World) -> None:
