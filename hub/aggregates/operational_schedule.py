@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from documents.codes import ReasonCode
-from documents.curves import steps
+from documents.curves import align, steps
 from documents.identifiers import code_of
 from documents.model import Fault, RejectedSeries
 from documents.values import Identifier, Instant, Interval, Period
@@ -24,6 +24,7 @@ from hub.state import HubState, PlanKey, PlanState
 from hub.values import Capability
 
 FINDINGS_AT_MOST: Final = 10
+MINUTE: Final = timedelta(minutes=1)
 RETENTION: Final = timedelta(days=35)
 """How long after its end a plan can still be asked for."""
 
@@ -95,10 +96,10 @@ def _judge_time(item: ScheduleItem, now: Instant) -> tuple[Fault, ...]:
 
 
 def _judge_power(periods: Iterable[Period], capability: Capability) -> tuple[Fault, ...]:
-    """Every stretch above the rating, or of a sign the asset cannot have (A42)."""
+    """Every stretch above the rating, or of a sign the asset cannot have (A42), widened to what an answer can carry."""
     most, least = capability.max_production, -capability.max_consumption
     wrong = [
-        (Interval(start, end), quantity)
+        (align(Interval(start, end), MINUTE), quantity)
         for period in periods
         if any(not least <= point.quantity <= most for point in period.points)
         for start, end, quantity in steps(period)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from documents.model import Fault
-from documents.values import Identifier, Interval
+from documents.values import Identifier, Interval, Period, Point
 from hub.aggregates.operational_schedule import first_met
 from hub.commands import ScheduleItem, SubmitSchedules
 from hub.rows import DSO_SCHEDULES
@@ -77,6 +77,17 @@ def test_r23_a_sign_the_asset_cannot_have_is_named_with_its_time(world: World) -
     (rejected,) = verdict_of(events).rejected
     assert [error.interval for error in rejected.in_error] == [span(1.25, 1.5), span(1.75, 3)]
     assert "-5 W is planned" in texts_of(events)
+
+
+def test_r23_r26_what_is_wrong_within_a_minute_is_named_in_whole_minutes(world: World) -> None:
+    periods = (Period(span(), "PT10S", (Point(1, 500), Point(8, 1500), Point(9, 500))),)
+
+    (rejected,) = verdict_of(world.plan(ALPHA, "plan", 1, {"a1": periods})).rejected
+
+    minute = timedelta(minutes=1)
+    assert [found.interval for found in rejected.in_error] == [
+        Interval(span().start + minute, span().start + 2 * minute),
+    ]
 
 
 def test_r23_an_overlap_under_another_mrid_names_the_senders_other_document(world: World) -> None:
