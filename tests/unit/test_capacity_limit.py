@@ -481,6 +481,19 @@ def test_r6_whoever_hands_over_its_last_limited_asset_gets_a_cancel(world: World
     assert world.copy(ALPHA).orders == (AssetOrder(asset("b1"), Action.STOP),)
 
 
+@pytest.mark.parametrize("without", ["a0", "b0", "c1"])
+def test_r6_r16_an_asset_without_a_share_takes_nobodys_share_along(world: World, without: str) -> None:
+    world.register(CHARLIE, "a0", "n1", consumes=1)
+    world.register(CHARLIE, "b0", "n1", consumes=1)
+    world.announce(NORTH, "limit", 1, ["a0", "a1", "b0", "b1", "c1"], 7000)
+    said = len(world.feed(AGR_LIMITS, ALPHA))
+
+    world.hand_over(without, BRAVO)
+
+    assert watts_of(world.copy(BRAVO)) == {"b1": 4000}
+    assert len(world.feed(AGR_LIMITS, ALPHA)) == said
+
+
 def test_r7_moving_within_a_dso_keeps_the_limits_as_they_are(world: World) -> None:
     world.announce(NORTH, "limit", 1, ["a1", "b1"], 700)
     said = len(world.feed(AGR_LIMITS, ALPHA))
