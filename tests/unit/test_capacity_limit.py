@@ -431,7 +431,8 @@ def test_r19_two_dsos_may_use_the_same_mrid(world: World) -> None:
         (-5, 0, ["A02", "A04"]),
         (2, 2, ["A02", "A04"]),
         (3, 2, ["A02", "A04"]),
-        (1, 24 * 800, ["A02", "A04"]),
+        (1, 24 * 731, ["A01"]),
+        (1, 24 * 731 + 0.25, ["A02", "A04"]),
     ],
 )
 def test_r20_only_the_end_decides_whether_a_limit_comes_in_time(
