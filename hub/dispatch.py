@@ -51,7 +51,7 @@ A series of an asset takes about 1.5 kB, one of a plan up to about 100 kB (1,000
 HORIZON: Final = timedelta(days=2 * 366)
 """How far ahead schedules reach (R20); a request without a TimeInterval asks for all of it."""
 ORDERED: Final = frozenset({DSO_ASSETS, DSO_SCHEDULES, RESPONSES})
-"""Views whose documents are ordered by nothing but their creation time (R10): two parts of one push differ in it."""
+"""What a DSO is told of assets and plans, pushed or asked for: ordered by nothing but its creation time (R10)."""
 PAGE: Final = 1000
 LARGE: Final = 500
 """Series from which a document is written in a thread, off the loop."""
@@ -220,7 +220,7 @@ class Dispatch:
         return self._roles[receiver]
 
     async def _created_at(self, source: FeedSlice) -> datetime:
-        """When this document is made, in whole seconds; asset lists later than any before for this receiver (R10).
+        """When this document is made, in whole seconds; lists later than any before for this receiver (R10).
 
         The last one is kept before the document leaves, so that a restart cannot go back.
         """

@@ -188,6 +188,21 @@ async def test_r10_asset_documents_of_one_dso_are_strictly_ordered_by_their_crea
     assert created == [NOON + timedelta(seconds=second) for second in range(4)]
 
 
+async def test_r10_plans_pushed_after_an_answer_are_dated_after_it(bench: Bench) -> None:
+    """A gateway drops what is older than its last full list: two questions in one second once hid the next plans."""
+    await bench.write(asset("a"), plan("p"))
+    await bench.beat()
+    await answered(bench, response("A95"))
+    everything = await answered(bench, response("A67"))
+
+    await bench.write(plan("q"))
+    push = (await bench.beat())[NORTH]
+
+    assert isinstance(everything, GlMarketDocument)
+    assert isinstance(push, GlMarketDocument)
+    assert push.created > everything.created
+
+
 async def test_r36_the_creation_times_of_one_dso_do_not_depend_on_what_another_gets(bench: Bench) -> None:
     for _ in range(3):
         await bench.write(asset("x", SOUTH))
