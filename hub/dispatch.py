@@ -141,7 +141,7 @@ class Dispatch:
             if item.sequence <= source.upto
         ]
         receiver = Party(scope.audience, await self._role(scope.audience))
-        cover = Cover(mrid=message.document, receiver=receiver, created=await self._created_at(source))
+        cover = Cover(mrid=message.document, receiver=receiver, created=await self._created_at(source, items))
         document = await self._document(source.view, items, cover)
         if isinstance(document, RefMarketDocument | GlMarketDocument) and len(document.series) >= LARGE:
             return await asyncio.to_thread(registry.render, document)
@@ -219,11 +219,13 @@ class Dispatch:
             self._roles[receiver] = compose.ROLES[participant.role.value]
         return self._roles[receiver]
 
-    async def _created_at(self, source: FeedSlice) -> datetime:
+    async def _created_at(self, source: FeedSlice, items: Sequence[Item]) -> datetime:
         """When this document is made, in whole seconds; lists later than any before for this receiver (R10).
 
         The last one is kept before the document leaves, so that a restart cannot go back.
         """
+        if source.view == AGR_LIMITS and items:
+            return items[-1].issued.replace(microsecond=0)  # the same copy, however often it is asked for (R22)
         if source.view not in ORDERED:
             return self._clock.now().replace(microsecond=0)
         receiver, key = source.audience, f"created/{source.audience}"

@@ -188,6 +188,23 @@ async def test_r10_asset_documents_of_one_dso_are_strictly_ordered_by_their_crea
     assert created == [NOON + timedelta(seconds=second) for second in range(4)]
 
 
+async def test_r22_a_limit_asked_for_again_says_when_it_was_issued(bench: Bench) -> None:
+    copy = AgrLimit(
+        mrid="c" * 32,
+        revision=1,
+        kind=LimitKind.FORESEEN,
+        direction=Direction.BOTH,
+        interval=Interval(NOON, NOON + timedelta(hours=9)),
+    )
+    await bench.clock.advance(3600)
+    sending = Sending(business_type="TPS-RESPONSE", document=copy.mrid, expires=NOON + timedelta(hours=2))
+    row = Row(view=AGR_LIMITS, audience=CHARLIE, key=copy.mrid, payload=copy, issued=NOON, send=sending)
+
+    document = await answered(bench, row)
+
+    assert document.created == NOON
+
+
 async def test_r10_plans_pushed_after_an_answer_are_dated_after_it(bench: Bench) -> None:
     """A gateway drops what is older than its last full list: two questions in one second once hid the next plans."""
     await bench.write(asset("a"), plan("p"))
