@@ -7,7 +7,7 @@ from pathlib import Path
 from hub.directory.values import Party
 from hub.directory_service import Directory
 from hub.directory_service.authority import founded_authority
-from hub.directory_service.founding import AUTHORITY, SERVER_CERTIFICATE, SERVER_KEY, Founder
+from hub.directory_service.founding import Founder
 from hub.directory_service.process import serving
 from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.tls import server_context
@@ -28,22 +28,18 @@ class Founded:
 
     def member(self, code: str) -> Path:
         """The folder of a component."""
-        folder = self._folder / code.rpartition(":")[2]
-        folder.mkdir(exist_ok=True)
-        return folder
+        return self._folder / code.rpartition(":")[2]
 
-    def make_broker(self) -> EmbeddedBroker:
+    async def make_broker(self) -> EmbeddedBroker:
         """The broker of the platform, not running yet."""
-        folder = self.member(BROKER)
-        tls = server_context(
-            certificate=folder / SERVER_CERTIFICATE, key=folder / SERVER_KEY, authority=folder / AUTHORITY
-        )
+        files = await self.founder.enrol_broker(self.member(BROKER), BROKER, hosts=[HOST])
+        tls = server_context(certificate=files.certificate, key=files.key, authority=files.authority)
         self.broker = EmbeddedBroker(tls=tls)
         return self.broker
 
     async def provision(self, hub: str) -> None:
         """Let everybody who is enrolled in."""
-        registered = await self.founder.admitted()
+        registered = await self.founder.directory.registered()
         self.broker.provision({each.code: Component(each.party, suffix=each.suffix) for each in registered}, hub=hub)
         await self.founder.tell_broker(BROKER, self.broker.url(hub))
 
@@ -61,7 +57,6 @@ async def founded(folder: Path, members: Mapping[str, Party], *, hub: str) -> As
         place = Founded(folder, Founder(directory, url, "Test", "test"))
         for code, party in members.items():
             await place.founder.enrol(place.member(code), code, party)
-        await place.founder.enrol_broker(place.member(BROKER), BROKER, hosts=[HOST])
-        await stack.enter_async_context(place.make_broker())
+        await stack.enter_async_context(await place.make_broker())
         await place.provision(hub)
         yield place

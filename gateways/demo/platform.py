@@ -10,7 +10,6 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from ssl import SSLContext
 from typing import Final
 
 import msgspec
@@ -30,7 +29,7 @@ from hub.commands import AddParticipant
 from hub.directory.values import Party as Member
 from hub.directory_service import Directory
 from hub.directory_service.authority import founded_authority
-from hub.directory_service.founding import AUTHORITY, SERVER_CERTIFICATE, SERVER_KEY, Founder
+from hub.directory_service.founding import Founder
 from hub.directory_service.process import serving
 from hub.errors import SettingsError
 from hub.mades.amqp import AmqpTransport
@@ -127,9 +126,10 @@ class _Site:
         founder = await self._start_directory()
         for name, code, party in MEMBERS:
             await founder.enrol(self._member(name), code, party)
-        await founder.enrol_broker(self._member("broker"), BROKER, hosts=[HOST])
-        broker = EmbeddedBroker(host=HOST, tls=self._broker_tls())
-        registered = await founder.admitted()
+        files = await founder.enrol_broker(self._member("broker"), BROKER, hosts=[HOST])
+        tls = server_context(certificate=files.certificate, key=files.key, authority=files.authority)
+        broker = EmbeddedBroker(host=HOST, tls=tls)
+        registered = await founder.directory.registered()
         broker.provision({each.code: Component(each.party, suffix=each.suffix) for each in registered}, hub=HUB)
         await self._stack.enter_async_context(broker)
         await founder.tell_broker(BROKER, broker.url(HUB))
@@ -201,16 +201,8 @@ class _Site:
         membership = Membership(self._member(name), clock=SystemClock())
         return membership, await self._stack.enter_async_context(membership.exchanging(party, hub=HUB))
 
-    def _broker_tls(self) -> SSLContext:
-        folder = self._member("broker")
-        return server_context(
-            certificate=folder / SERVER_CERTIFICATE, key=folder / SERVER_KEY, authority=folder / AUTHORITY
-        )
-
     def _member(self, name: str) -> Path:
-        folder = self._folder / "members" / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        return self._folder / "members" / name
 
     def _http(self, offset: int) -> chosen.Http:
         return chosen.Http(host=HOST, port=self._port(offset))

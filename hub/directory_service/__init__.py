@@ -16,7 +16,7 @@ the tests and production run the same code. `serve` opens the real ones as the s
 
 from hub.directory_service.authority import Authority, make_authority, open_authority
 from hub.directory_service.directory import Directory
-from hub.directory_service.process import directory_code, implementation, looking, opened, serve, serving
+from hub.directory_service.process import directory_code, looking, opened, serve, serving
 from hub.directory_service.reading import SignedCopy
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "Directory",
     "SignedCopy",
     "directory_code",
-    "implementation",
     "looking",
     "make_authority",
     "open_authority",

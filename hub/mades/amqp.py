@@ -32,6 +32,7 @@ from aio_pika.exceptions import (
     MessageProcessError,
     PublishError,
 )
+from aio_pika.robust_connection import RobustConnection
 from aiormq.exceptions import (
     AuthenticationError,
     ChannelAccessRefused,
@@ -58,6 +59,15 @@ class _Lane(StrEnum):
     ACKNOWLEDGEMENTS = "acknowledgements"
     URGENT = "urgent"
     BULK = "bulk"
+
+
+class _Connection(RobustConnection):
+    """One that never was made leaves nothing behind: the library's would close itself when it is collected as garbage,
+    at a moment when no loop may be running.
+    """
+
+    def __del__(self) -> None:
+        """Nothing."""
 
 
 class AmqpDelivery:
@@ -141,6 +151,7 @@ class AmqpTransport:
                 timeout=publish_timeout_s,
                 heartbeat=heartbeat_s,
                 reconnect_interval=reconnect_s,
+                connection_class=_Connection,
             )
         except (AuthenticationError, ProbableAuthenticationError, InvalidFrameError) as error:
             # A virtual host that is not there is answered with a close in the middle of the handshake.

@@ -21,19 +21,17 @@ from hub.errors import Rejected, SettingsError, Unavailable
 from hub.mades import credentials, enrolment, paths, pki
 from hub.mades.amqp import AmqpTransport
 from hub.mades.certificates import CertificateType
-from hub.mades.directory_client import DirectoryClient
-from hub.mades.directory_copy import DirectoryCopy
+from hub.mades.directory_client import client_in
 from hub.mades.endpoint import Seals
 from hub.mades.seal import Sealer
 from hub.ports import Clock
 from hub.version import VERSION
 
-COPY: Final = "directory.json"
 MADES_VERSION: Final = 2
 NETWORK: Final = "internet"
-LOOK_S: Final = 3600.0
-"""Time between looks whether certificates end soon, or newer ones have to be used by now."""
 PAUSE_S: Final = 2.0
+LOOK_S: Final = 3600.0
+"""Time between looks whether other certificates are preferred by now."""
 ALWAYS: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """The same at every start, so that saying it again changes nothing."""
 
@@ -51,33 +49,20 @@ class Membership:
         """
         self._folder, self._clock, self._url = folder, clock, url
         try:
-            self._told = enrolment.component_in(folder)
             held = credentials.load(folder)
+            self._told = enrolment.component_in(folder)
             keys = held.keys(clock.now())
             self.tls = held.client_context(clock.now())
+            self.client = client_in(folder, clock=clock, jitter=_spread, renewed=self._use_newer)
         except (OSError, msgspec.DecodeError, pki.CertificateRefused) as error:
             raise SettingsError(
                 f"mades.dir: found {error}; expected the folder of a registered component. Register it with "
                 "`tps mades register`."
             ) from error
-        self.code = self._told.code
-        self.copy = DirectoryCopy(
-            self.code,
-            directory=self._told.directory,
-            root=held.root,
-            issuing=held.issuing,
-            file=folder / COPY,
-            clock=clock,
-        )
-        self.client = DirectoryClient(
-            self._told.directory_url,
-            copy=self.copy,
-            folder=folder,
-            clock=clock,
-            jitter=lambda: random.uniform(-1, 1),  # noqa: S311 # spreads load, keeps no secret
-        )
+        self.code, self.copy = self._told.code, self.client.copy
         self._sealer = Sealer(self.code, keys, self.copy)
-        self.seals = Seals(self._sealer, refresh=self._refresh, route=self.copy.path)
+        self.seals = Seals(self._sealer, refresh=self._refresh, route=self.copy.path, trouble=self.trouble)
+        self._loops: list[asyncio.Task[None]] = []
 
     async def _refresh(self, partner: str) -> None:
         """Ask the directory out of turn; what goes wrong shows in its `trouble`."""
@@ -112,16 +97,16 @@ class Membership:
         """
         await self._join(party, hub)
         road = await self._connected(heartbeat_s)
+        self._loops = [
+            asyncio.create_task(self.client.run(), name=f"{self.code}.directory"),
+            asyncio.create_task(self._use_in_turn(), name=f"{self.code}.certificates"),
+        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                loops = [
-                    tasks.create_task(self.client.run(), name=f"{self.code}.directory"),
-                    tasks.create_task(self._look_after_certificates(), name=f"{self.code}.certificates"),
-                ]
-                yield road
-                for loop in loops:
-                    loop.cancel()
+            yield road
         finally:
+            for loop in self._loops:
+                loop.cancel()
+            await asyncio.gather(*self._loops, return_exceptions=True)
             await road.close()
 
     async def _connected(self, heartbeat_s: int) -> AmqpTransport:
@@ -145,6 +130,8 @@ class Membership:
 
     def trouble(self) -> str | None:
         """What keeps this component from working with others; None when nothing does."""
+        if any(loop.done() for loop in self._loops):
+            return "The component directory is no longer followed. See the log, then start again."
         return self.copy.stale()
 
     def _broker_url(self) -> str:
@@ -167,20 +154,22 @@ class Membership:
             networks=(NETWORK,), paths=tuple(_incoming(party, hub, broker.code)), implementation=implementation()
         )
 
-    async def _look_after_certificates(self) -> None:
+    async def _use_in_turn(self) -> None:
+        """When the certificates in use have ended, those that were renewed meanwhile have their turn."""
         while True:
             await self._clock.sleep(LOOK_S)
-            try:
-                if await enrolment.renew(self._folder, self._told.directory_url, at=self._clock.now()):
-                    log.info("certificates.renewed", component=self.code)
-                self._use(credentials.load(self._folder))
-            except (Unavailable, Rejected, pki.CertificateRefused) as error:
-                log.error("certificates.not_renewed", component=self.code, error=str(error))
+            self._use_newer()
 
-    def _use(self, held: credentials.Credentials) -> None:
+    def _use_newer(self) -> None:
+        """Certificates have changed: sign, decrypt and log in with what is preferred now."""
         now = self._clock.now()
-        self._sealer.use(held.keys(now))
-        pair = held.preferred(CertificateType.AUTHENTICATION, now)
+        try:
+            held = credentials.load(self._folder)
+            self._sealer.use(held.keys(now))
+            pair = held.preferred(CertificateType.AUTHENTICATION, now)
+        except (OSError, pki.CertificateRefused) as error:
+            log.error("certificates.unusable", component=self.code, error=str(error))
+            return
         # Connections that stand keep the old certificate; the next one made shows the new.
         self.tls.load_cert_chain(pair.certificate_file, pair.key_file)
 
@@ -199,3 +188,7 @@ def _incoming(party: paths.Party, hub: str, broker: str) -> Sequence[MessagePath
         MessagePath(senders=senders, message_type=business_type, broker=broker, valid_from=ALWAYS)
         for business_type in paths.receivable(party)
     ]
+
+
+def _spread() -> float:
+    return random.uniform(-1, 1)  # noqa: S311 # spreads load, keeps no secret

@@ -130,7 +130,7 @@ class Endpoint:
             duplicates=self._receiver.duplicates,
             refused=self._receiver.refused,
             dead=self._receiver.dead,
-            trouble=self._sender.trouble,
+            trouble=self._sender.trouble or self._seals.trouble(),
         )
 
     async def ping(self, receiver: str, *, business_type: BusinessType = BusinessType.ACK) -> Ping:

@@ -33,10 +33,19 @@ Route = Callable[[str, str, datetime], object]
 class Seals:
     """The sealer of a component at work.
 
-    `refresh` fetches the directory once more, as far as it can; `route` finds the path its receiver has declared.
+    `refresh` fetches the directory once more, as far as it can; `route` finds the path its receiver has declared;
+    `trouble` says why neither can be relied on now.
     """
 
-    def __init__(self, sealer: Sealer, *, refresh: Refresh | None = None, route: Route | None = None) -> None:
+    def __init__(
+        self,
+        sealer: Sealer,
+        *,
+        refresh: Refresh | None = None,
+        route: Route | None = None,
+        trouble: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.trouble = trouble
         self._sealer, self._refresh, self._route = sealer, refresh, route
 
     async def close(self, message: Message) -> Closed:
