@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Options of the demo: make demo ONCE=1 DIR=/tmp/tps PORT=9000
-demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--port "$(PORT)")
+# Options of the demo: make demo ONCE=1 DIR=/tmp/tps PORT=9000 BROKER=rabbitmq
+demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--port "$(PORT)") $(if $(BROKER),--broker "$(BROKER)")
 
 .PHONY: help venv demo test lowest check format lock upgrade wheel clean
 
@@ -23,7 +23,7 @@ $(READY): requirements/dev.txt requirements/bootstrap.txt pyproject.toml scripts
 	@scripts/make-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-demo: $(READY) ## Run everything on this machine and play a sample day (ONCE=1: play, check, end; DIR=, PORT=)
+demo: $(READY) ## Run everything on this machine and play a sample day (ONCE=1: play, check, end; BROKER=rabbitmq: as separate processes; DIR=, PORT=)
 	@exec $(BIN)/tps demo $(demo_options)
 
 test: $(READY) ## Run all tests (ARGS= adds options for pytest)

@@ -11,7 +11,7 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 from cryptography import x509
 
-from gateways.demo.rabbitmq_node import ServerFiles
+from hub.directory_service.founding import ServerFiles
 from hub.mades import pki, provision
 from hub.mades.amqp import AmqpTransport
 from hub.mades.certificates import CertificateType

@@ -6,27 +6,36 @@ The database keeps its data and its fsync, so a kill loses nothing. The broker f
 """
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
 
-import msgspec
 from aiohttp import web
-from msgspec import Struct
 
 from documents import identifiers
-from documents.values import Identifier
 from gateways.agr import app as agr
-from gateways.demo.cast import BROKER_ID, DIRECTORY_ID, DSOS, HUB_ID, PLAYERS, Player
+from gateways.demo.cast import DSOS, HUB_ID, PLAYERS, Player
+from gateways.demo.founding import (
+    BEAT_S,
+    BROKER,
+    DIRECTORY,
+    DIRECTORY_PORT,
+    HOST,
+    HUB,
+    HUB_PORT,
+    Keys,
+    Platform,
+    admission,
+    directory_settings,
+    everybody,
+    know_token,
+    member,
+)
 from gateways.dso import app as dso
 from gateways.gateway import Gateway
 from hub import settings as chosen
 from hub.app import Hub, open_store
 from hub.clock import SystemClock
-from hub.commands import AddParticipant
-from hub.directory.values import Party as Member
 from hub.directory_service import Directory
 from hub.directory_service.authority import founded_authority
 from hub.directory_service.founding import Founder
@@ -43,47 +52,6 @@ from hub.store.postgres import PostgresStore
 from hub.values import Role
 from hub.web.health import Health, listening
 from hub.web.sockets import allow_many_sockets
-
-HOST: Final = "127.0.0.1"
-BEAT_S: Final = 1.0
-HUB_PORT: Final = 80
-DIRECTORY_PORT: Final = 43
-HUB: Final = identifiers.party(HUB_ID)
-DIRECTORY: Final = identifiers.party(DIRECTORY_ID)
-BROKER: Final = identifiers.party(BROKER_ID)
-MEMBERS: Final = (
-    ("hub", HUB, Member.HUB),
-    *((player.name, identifiers.party(player.id), Member(player.role)) for player in PLAYERS),
-)
-"""Everybody with an endpoint: name, component code, part in the exchange."""
-
-
-class Keys(Struct, frozen=True):
-    """What the demo keeps beside certificates: the hub's secret, and the REST tokens by participant."""
-
-    hub_secret: str
-    tokens: Mapping[str, str]
-
-
-class Platform(Struct, frozen=True):
-    """Where a running platform is: addresses and tokens of the gateways by participant, and the hub's own address."""
-
-    urls: Mapping[str, str]
-    tokens: Mapping[str, str]
-    hub_url: str
-
-
-def keys_in(directory: Path) -> Keys:
-    """The keys kept in this folder, made on the first call and readable by their owner only."""
-    path = directory / "keys.json"
-    if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Keys)
-    keys = Keys(hub_secret=secrets.token_hex(32), tokens={player.name: secrets.token_urlsafe(32) for player in PLAYERS})
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.touch(mode=0o600)
-    unfinished.write_bytes(msgspec.json.encode(keys))
-    unfinished.rename(path)
-    return keys
 
 
 @asynccontextmanager
@@ -124,9 +92,7 @@ class _Site:
     async def start_directory_and_broker(self) -> None:
         """Who takes part, with keys and certificates for everybody, and the road between them."""
         founder = await self._start_directory()
-        for name, code, party in MEMBERS:
-            await founder.enrol(self._member(name), code, party)
-        files = await founder.enrol_broker(self._member("broker"), BROKER, hosts=[HOST])
+        files = await everybody(founder, self._folder)
         tls = server_context(certificate=files.certificate, key=files.key, authority=files.authority)
         broker = EmbeddedBroker(host=HOST, tls=tls)
         registered = await founder.directory.registered()
@@ -135,13 +101,7 @@ class _Site:
         await founder.tell_broker(BROKER, broker.url(HUB))
 
     async def _start_directory(self) -> Founder:
-        settings = chosen.Directory(
-            id=DIRECTORY_ID,
-            dir=self._folder / "directory",
-            organization="Demo",
-            hosts=HOST,
-            port=self._port(DIRECTORY_PORT),
-        )
+        settings = directory_settings(self._folder, self._port(DIRECTORY_PORT))
         store = await self._stack.enter_async_context(
             await PostgresStore.open(await self._database("directory"), component=DIRECTORY)
         )
@@ -165,7 +125,7 @@ class _Site:
         self._stack.push_async_callback(asyncio.wait, [running_hub])
         self._stack.callback(hub.stop)
         for player in PLAYERS:
-            await hub.desk.submit(_admission(player), cause="demo")
+            await hub.desk.submit(admission(player), cause="demo")
         app = web.Application()
         app.add_routes(Health(trouble=hub.trouble, measures=hub.measures).routes())
         port = await self._stack.enter_async_context(listening(app, settings.http))
@@ -177,7 +137,7 @@ class _Site:
         store = await self._stack.enter_async_context(
             await PostgresStore.open(await self._database(player.name), component=me)
         )
-        await _know_token(store, self._keys.tokens[player.name], me)
+        await know_token(store, self._keys.tokens[player.name], me)
         settings = chosen.GatewaySettings(
             participant=chosen.Participant(id=player.id, role=Role(player.role), name=player.name),
             gateway=chosen.Gateway(hub_id=HUB_ID),
@@ -198,11 +158,8 @@ class _Site:
         return url
 
     async def _exchange(self, name: str, party: Party) -> tuple[Membership, AmqpTransport]:
-        membership = Membership(self._member(name), clock=SystemClock())
+        membership = Membership(member(self._folder, name), clock=SystemClock())
         return membership, await self._stack.enter_async_context(membership.exchanging(party, hub=HUB))
-
-    def _member(self, name: str) -> Path:
-        return self._folder / "members" / name
 
     def _http(self, offset: int) -> chosen.Http:
         return chosen.Http(host=HOST, port=self._port(offset))
@@ -217,19 +174,3 @@ async def _run(gateway: Gateway) -> None:
     except OSError as error:
         port = gateway.settings.http.port
         raise SettingsError(f"Port {port} cannot be used. Stop what uses it, or choose others (--port).") from error
-
-
-async def _know_token(store: PostgresStore, secret: str, me: Identifier) -> None:
-    now = SystemClock().now()
-    if await store.tokens.lookup(secret, now=now) is None:
-        await store.tokens.record(secret, participant=me, label="demo", now=now)
-
-
-def _admission(player: Player) -> AddParticipant:
-    return AddParticipant(
-        participant=identifiers.party(player.id),
-        role=Role(player.role),
-        name=player.name,
-        brp=identifiers.party(player.brp) if player.brp else None,
-        by="demo",
-    )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from gateways.demo.rabbitmq_container import RabbitContainer, engine_answers
-from gateways.demo.rabbitmq_node import RabbitNode, ServerFiles, find_server
+from gateways.demo.rabbitmq_node import RabbitNode, find_server
+from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
 
 Rabbit = RabbitNode | RabbitContainer

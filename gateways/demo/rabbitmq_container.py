@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Final, Self
 
-from gateways.demo.rabbitmq_node import HOST, OPERATOR, ServerFiles, answering, configuration, free_ports, kept_password
+from gateways.demo.rabbitmq_node import HOST, OPERATOR, answering, configuration, free_ports, kept_password
+from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
 
 IMAGE: Final = "rabbitmq:4-management"

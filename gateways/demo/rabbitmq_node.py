@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 import aiohttp
-from msgspec import Struct
 
+from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
 from hub.store.lifetime import die_with_parent
 
@@ -29,14 +29,6 @@ START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 20.0
 VARIABLE: Final = "TPS_RABBITMQ_SERVER"
 PLUGINS: Final = ("rabbitmq_auth_mechanism_ssl", "rabbitmq_management")
-
-
-class ServerFiles(Struct, frozen=True):
-    """Files (PEM) a broker shows itself with, and those who issued its clients' certificates."""
-
-    certificate: Path
-    key: Path
-    authority: Path
 
 
 class RabbitNode:

@@ -14,11 +14,13 @@ from gateways.demo.cast import BATTERY, HEAT_PUMP, PLAYERS
 
 if TYPE_CHECKING:
     from gateways.demo.day import Seen
-    from gateways.demo.platform import Keys, Platform
+    from gateways.demo.founding import Keys, Platform
 
 DEFAULT_DIRECTORY: Final = ".demo"
 DEFAULT_PORT: Final = 8000
 PATIENT_TOTAL_S: Final = 300
+EMBEDDED: Final = "embedded"
+RABBITMQ: Final = "rabbitmq"
 
 
 @click.command()
@@ -38,27 +40,33 @@ PATIENT_TOTAL_S: Final = 300
     show_default=True,
     help="Base of the ports: hub +80, AGR gateways +101 to +103, DSO gateways +201 and +202; 0 takes free ones.",
 )
+@click.option(
+    "--broker",
+    type=click.Choice([EMBEDDED, RABBITMQ]),
+    default=EMBEDDED,
+    help="`embedded`: everything in one process. `rabbitmq`: a process for each part, over a real broker.",
+)
 @click.pass_context
-def demo(context: click.Context, *, once: bool, directory: Path, port: int) -> None:
+def demo(context: click.Context, *, once: bool, directory: Path, port: int, broker: str) -> None:
     """Run the whole platform on this machine and play a sample day.
 
-    PostgreSQL, AMQP broker, hub, two DSO gateways and three AGR gateways in one process. Stop it with ctrl-C or kill
-    it: a new start on the same folder loses nothing and doubles nothing. For a first look and for tests, never for
-    production.
+    PostgreSQL, AMQP broker, component directory, hub, two DSO gateways and three AGR gateways. Stop it with ctrl-C or
+    kill it: a new start on the same folder loses nothing and doubles nothing. For a first look and for tests, never
+    for production.
     """
-    from gateways.demo.platform import keys_in  # noqa: PLC0415 # `tps demo --help` need not load a database's client
+    from gateways.demo.founding import keys_in  # noqa: PLC0415 # `tps demo --help` need not load a database's client
     from hub import logs  # noqa: PLC0415
 
     directory = directory.absolute()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (directory / "log").open("a", buffering=1) as log_file:
         logs.configure("info", "json", log_file)
-        right = asyncio.run(_demo(directory, keys_in(directory), port=port, once=once))
+        right = asyncio.run(_demo(directory, keys_in(directory), port=port, once=once, broker=broker))
     context.exit(0 if right else 1)
 
 
-async def _demo(directory: Path, keys: "Keys", *, port: int, once: bool) -> bool:
-    serving = asyncio.create_task(_serve(directory, keys, port=port, once=once), name="demo")
+async def _demo(directory: Path, keys: "Keys", *, port: int, once: bool, broker: str) -> bool:
+    serving = asyncio.create_task(_serve(directory, keys, port=port, once=once, broker=broker), name="demo")
     _cancel_when_told(serving)
     try:
         right = await serving
@@ -68,11 +76,14 @@ async def _demo(directory: Path, keys: "Keys", *, port: int, once: bool) -> bool
     return right
 
 
-async def _serve(directory: Path, keys: "Keys", *, port: int, once: bool) -> bool:
+async def _serve(directory: Path, keys: "Keys", *, port: int, once: bool, broker: str) -> bool:
     """Start, play, and serve on until cancelled; whether everybody saw what it must."""
-    from gateways.demo.platform import running  # noqa: PLC0415
+    if broker == RABBITMQ:
+        from gateways.demo.processes import platform as running  # noqa: PLC0415
+    else:
+        from gateways.demo.platform import running  # noqa: PLC0415
 
-    click.echo("Starting PostgreSQL, broker, hub and five gateways ...")
+    click.echo("Starting PostgreSQL, broker, component directory, hub and five gateways ...")
     async with running(directory, keys, base_port=port) as platform:
         _tell_where(platform, directory)
         right = await _play(platform)

@@ -12,7 +12,8 @@ import pytest
 
 from gateways.demo import rabbitmq as finding
 from gateways.demo.rabbitmq import HELP, rabbitmq
-from gateways.demo.rabbitmq_node import ServerFiles, find_server, free_ports
+from gateways.demo.rabbitmq_node import find_server, free_ports
+from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
 from tests.fixtures_broker import unavailable
 from tests.mades_brokers import Certificates
@@ -58,7 +59,8 @@ def test_free_ports_differ() -> None:
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from gateways.demo.rabbitmq_node import RabbitNode, ServerFiles
+from gateways.demo.rabbitmq_node import RabbitNode
+from hub.directory_service.founding import ServerFiles
 
 async def main():
     folder = Path(sys.argv[1])
