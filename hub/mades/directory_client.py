@@ -87,7 +87,8 @@ class DirectoryClient:
         now_s = self._clock.monotonic()
         if now_s - self._last_forced_s.get(partner, -FORCED_PAUSE_S) < FORCED_PAUSE_S:
             return False
-        self._last_forced_s[partner] = now_s
+        recent = {code: at_s for code, at_s in self._last_forced_s.items() if now_s - at_s < FORCED_PAUSE_S}
+        self._last_forced_s = recent | {partner: now_s}
         return await self.sync()
 
     async def look_after_certificates(self) -> bool:
