@@ -214,6 +214,18 @@ def crl(sources: Sources, out: Path) -> None:
     click.echo(f"Written to {out}.")
 
 
+@directory.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write (JSON).")
+@click.pass_obj
+def endpoints(sources: Sources, out: Path) -> None:
+    """Write every endpoint for `tps broker provision --components`; only you can read the file, it names the queues."""
+    from hub.mades import credentials  # noqa: PLC0415
+
+    listed = _with_directory(sources, lambda it: it.registered())
+    credentials.write(out, msgspec.json.encode(listed))
+    click.echo(f"{len(listed)} endpoints written to {out}.")
+
+
 def _with_directory(sources: Sources, work: Callable[["Directory"], Awaitable[T]]) -> T:
     """Do something with the directory's log, whether it is running or not. Ends with 1 when it is refused."""
     from hub import logs  # noqa: PLC0415

@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
 from hub.cli import tps
+from hub.mades.paths import Party
+from hub.mades.topology import Registered
 from tests.directory_world import ALPHA, DIRECTORY
 from tests.unit.test_hub_process import free_port, status
 
@@ -99,6 +102,10 @@ def test_a_component_is_invited_registers_is_approved_and_revoked_from_the_comma
         assert held["certificates"][0]["certificateId"] in shell.run("directory", "show", CODE)
         assert "Now revoked" in shell.run("directory", "revoke", CODE, "--why", "stolen")
         assert "Already revoked" in shell.run("directory", "revoke", CODE, "--why", "stolen")
+        shell.run("directory", "endpoints", "--out", str(shell.folder / "endpoints"))
+        (endpoint,) = msgspec.json.decode((shell.folder / "endpoints").read_bytes(), type=list[Registered])
+        assert (endpoint.code, endpoint.party, endpoint.revoked) == (ALPHA, Party.AGR, True)
+        assert (shell.folder / "endpoints").stat().st_mode & 0o777 == 0o600
         shell.run("directory", "crl", "--out", str(shell.folder / "crl"))
         assert len(list(x509.load_der_x509_crl((shell.folder / "crl").read_bytes()))) == 3
         assert shell.run("directory", "reapprove", CODE, "--why", "found") == "Reapproved."
