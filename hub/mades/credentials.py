@@ -151,7 +151,7 @@ def load(folder: Path) -> Credentials:
     """What is in the folder. Raises CertificateRefused: it holds no component's certificates."""
     if not (folder / ROOT).is_file():
         raise pki.CertificateRefused(f"{folder} holds no certificates. Register with `tps mades register`.")
-    pairs = tuple(_pair(file) for file in sorted(folder.glob("*.key")))
+    pairs = tuple(_pair(file) for kind in CertificateType for file in sorted(folder.glob(f"{kind.lower()}-*.key")))
     codes = {pki.common_name(pair.certificate) for pair in pairs}
     if len(codes) != 1:
         raise pki.CertificateRefused(f"{folder} holds certificates of {len(codes)} components; expected one.")

@@ -215,6 +215,34 @@ def crl(sources: Sources, out: Path) -> None:
 
 
 @directory.command()
+@click.argument("code")
+@click.option("--address", required=True, help="Where components reach it: amqps://host:port/vhost.")
+@click.option("--hosts", required=True, help="Names and addresses in its server certificate, parted by commas.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for its keys and certificates.",
+)
+@click.pass_obj
+def broker(sources: Sources, code: str, address: str, hosts: str, out: Path) -> None:
+    """Make the broker CODE known, with a server certificate and key in a folder; again: bring both up to date.
+
+    The folder then holds server.pem and server.key for its listener, and authority.pem: whom it lets in.
+    """
+
+    async def work(it: "Directory") -> None:
+        from hub.directory_service.founding import Founder  # noqa: PLC0415
+
+        founder = Founder(it, "", sources.load(DirectorySettings).directory.organization, operator())
+        await founder.enrol_broker(out, _code(code), hosts=[host.strip() for host in hosts.split(",")])
+        await founder.tell_broker(_code(code), address)
+
+    _with_directory(sources, work)
+    click.echo(f"{code} listens at {address}; its server.pem, server.key and authority.pem are in {out}.")
+
+
+@directory.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write (JSON).")
 @click.pass_obj
 def endpoints(sources: Sources, out: Path) -> None:

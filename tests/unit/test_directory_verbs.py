@@ -20,7 +20,7 @@ from cryptography import x509
 from hub.cli import tps
 from hub.mades.paths import Party
 from hub.mades.topology import Registered
-from tests.directory_world import ALPHA, DIRECTORY
+from tests.directory_world import ALPHA, BROKER, DIRECTORY
 from tests.unit.test_hub_process import free_port, status
 
 pytestmark = pytest.mark.slow
@@ -135,3 +135,21 @@ def test_what_cannot_be_done_ends_with_1_and_wrong_usage_with_2_both_with_words(
     assert "check character" in shell.run("directory", "tokens", "issue", "A01:45X-AGR-ALPHA--X", code=2)
     assert "Register with" in shell.run("mades", "show", "--dir", str(shell.folder / "nowhere"), code=1)
     assert shell.run("mades", "renew", "--dir", str(shell.folder / "nowhere"), code=1)
+
+
+def test_a_broker_is_made_known_and_given_a_server_certificate(shell: Shell) -> None:
+    shell.run("directory", "init")
+    out, code = shell.folder / "broker", BROKER.partition(":")[2]
+    where = ("--hosts", "broker.example, 127.0.0.1", "--out", str(out))
+    shell.run("directory", "broker", code, "--address", "amqps://broker.example:5671/mades", *where)
+    first = (out / "server.pem").read_bytes()
+    shell.run("directory", "broker", code, "--address", "amqps://broker.example:5672/mades", *where)
+
+    leaf, issuing = x509.load_pem_x509_certificates(first)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {str(name.value) for name in names} == {"broker.example", "127.0.0.1"}
+    assert issuing in x509.load_pem_x509_certificates((out / "authority.pem").read_bytes())
+    assert (out / "server.pem").read_bytes() == first, "it holds long enough"
+    assert f"{BROKER}\n" in shell.run("mades", "show", "--dir", str(out))
+    assert "amqps://broker.example:5672/mades" in shell.run("directory", "show", code)
+    assert f"{BROKER}  BROKER  ACTIVE" in shell.run("directory", "list")
