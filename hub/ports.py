@@ -36,7 +36,7 @@ class Sending(Struct, frozen=True, kw_only=True):
 
     `document` is the business id that travels with it: its own mRID, on an answer the mRID of what it answers (R26).
     `expires` is when delivery stops being worth it (R27). `message_id` is what the message is known by; by default the
-    store chooses.
+    store chooses. `application` is which of the sender's applications it comes from, as the receiver is told.
     """
 
     business_type: str
@@ -44,6 +44,7 @@ class Sending(Struct, frozen=True, kw_only=True):
     expires: Instant
     urgent: bool = False
     message_id: str | None = None
+    application: str = ""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -261,6 +262,7 @@ class OutgoingMessage(Struct, frozen=True, kw_only=True):
     accepted: Instant
     expires: Instant
     attempts: int = 0
+    application: str = ""
     source: FeedSlice | None = None
     body: bytes | None = None
     sealed: bytes | None = None

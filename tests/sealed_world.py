@@ -29,6 +29,7 @@ STANDARD = Message(
     receiver=HUB,
     business_type=BusinessType.POINTS,
     ba_message_id="doc-1",
+    sender_application="planner",
     generated=NOON,
     expires=NOON + DAY,
     content=b"<Ref_MarketDocument/>" * 100,

@@ -182,6 +182,7 @@ def _message(reader: "_Reader") -> Message:
         receiver=reader.text("receiverCode"),
         business_type=reader.text("businessType"),
         ba_message_id=reader.find("baMessageID") or "",
+        sender_application=reader.find("senderApplication") or "",
         generated=reader.instant("generated"),
         expires=reader.instant("expiration"),
     )
@@ -267,6 +268,7 @@ class _Writer:
         self._add(self._root, "receiverCode", message.receiver)
         self._add(self._root, "businessType", message.business_type)
         self._add(self._root, "baMessageID", message.ba_message_id or None)
+        self._add(self._root, "senderApplication", message.sender_application or None)
         self._add(self._root, "generated", _instant(message.generated))
         self._add(self._root, "expiration", _instant(message.expires))
 

@@ -50,6 +50,7 @@ class Message(Struct, frozen=True, kw_only=True):
     receiver: str
     business_type: str
     ba_message_id: str = ""
+    sender_application: str = ""
     generated: Instant
     expires: Instant
     related: str | None = None

@@ -113,7 +113,7 @@ def _row(position: int, row: Row) -> tuple[object, ...]:
     valid = (row.valid.start, row.valid.end) if row.valid else (None, None)
     sending = row.send
     leaving = (sending.business_type, sending.document, sending.expires, sending.urgent) if sending else (None,) * 4
-    message_id = sending.message_id if sending else None
+    message_id, application = (sending.message_id, sending.application) if sending else (None, None)
     return (
         position,
         row.view,
@@ -126,6 +126,7 @@ def _row(position: int, row: Row) -> tuple[object, ...]:
         *leaving,
         message_id,
         *(row.confirms or (None, None)),
+        application,
     )
 
 

@@ -278,6 +278,7 @@ class MemoryOutbox:
                 urgent=sending.urgent,
                 accepted=now,
                 expires=sending.expires,
+                application=sending.application,
                 source=source,
             )
         )

@@ -209,6 +209,7 @@ def _message(record: asyncpg.Record) -> OutgoingMessage:
         accepted=record["accepted"],
         expires=record["expires"],
         attempts=record["attempts"],
+        application=record["application"],
         source=source,
         body=record["body"],
         sealed=record["sealed"],

@@ -60,7 +60,7 @@ def run(sources: Sources) -> None:
 @click.argument("file", default="-", type=click.Path(allow_dash=True, dir_okay=False))
 @TO
 @click.option("--ba-message-id", default="", metavar="ID", help="Your own id; the receiver sees it.")
-@click.option("--application", default="", metavar="NAME", help="Your application; its status names it.")
+@click.option("--application", default="", metavar="NAME", help="Your application; the receiver sees it.")
 @click.option("--conversation", default="", metavar="ID", help="Sent once, however often you try.")
 @JSON
 @click.pass_obj

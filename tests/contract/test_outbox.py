@@ -702,14 +702,15 @@ async def test_messages_wait_until_they_are_delivered_acknowledgements_do_not_co
 # What a message box needs: ids that are chosen, and messages that are confirmed later
 
 
-async def test_whoever_sends_may_choose_the_id_of_a_message(store: Store) -> None:
+async def test_whoever_sends_may_choose_the_id_of_a_message_and_name_its_application(store: Store) -> None:
     row = leaving("d1")
     assert row.send is not None
-    await keep(store, msgspec.structs.replace(row, send=msgspec.structs.replace(row.send, message_id="chosen")))
+    sending = msgspec.structs.replace(row.send, message_id="chosen", application="planner")
+    await keep(store, msgspec.structs.replace(row, send=sending))
 
     (message,) = await claim(store)
 
-    assert message.message_id == "chosen"
+    assert (message.message_id, message.application) == ("chosen", "planner")
     assert story(await status(store)) == [(COMPONENT, "ACCEPTED")]
 
 

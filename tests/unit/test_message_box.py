@@ -47,7 +47,9 @@ async def refused(work: object) -> MadesFault:
 
 
 async def test_a_message_is_received_as_it_was_sent(world: World) -> None:
-    message_id = await world.north.operations.send_message(points(b"\x00binary\xff", ba_message_id="doc-1"))
+    message_id = await world.north.operations.send_message(
+        points(b"\x00binary\xff", ba_message_id="doc-1", sender_application="planner")
+    )
     await world.run()
 
     reception = await world.hub.operations.receive_message()
@@ -59,6 +61,7 @@ async def test_a_message_is_received_as_it_was_sent(world: World) -> None:
         sender_code=NORTH,
         business_type="TPS-POINTS",
         content=b"\x00binary\xff",
+        sender_application="planner",
         ba_message_id="doc-1",
     )
 
@@ -332,7 +335,25 @@ async def test_the_status_tells_every_hop(world: World) -> None:
     assert status.receive_timestamp == status.trace[2].timestamp
     incoming = await world.hub.operations.check_message_status(message_id)
     assert (incoming.sender_code, incoming.receiver_code) == (NORTH, HUB)
+    assert (incoming.ba_message_id, incoming.sender_application) == ("d1", "planner")
     assert [item.state for item in incoming.trace] == ["DELIVERED", "RECEIVED"]
+
+
+async def test_a_retry_is_told_as_the_state_the_message_has_in_the_words_of_the_standard(world: World) -> None:
+    world.network.faults.drop = 1.0
+    message_id = await world.north.operations.send_message(points())
+    await world.run()
+    world.network.faults.drop = 0.0
+    await world.run()
+    await world.north.store.outbox.reopen()
+    world.network.faults.drop = 1.0
+    await world.run()
+
+    trace = (await world.north.operations.check_message_status(message_id)).trace
+
+    retries = [item for item in trace if item.details.startswith("tried again: E-BROKER-DOWN")]
+    assert {item.state for item in trace} <= {"ACCEPTED", "TRANSPORTED", "DELIVERED"}
+    assert (retries[0].state, retries[-1].state) == ("ACCEPTED", "DELIVERED")
 
 
 async def test_a_connectivity_test_ends_as_delivered_when_the_receiver_answers(world: World) -> None:

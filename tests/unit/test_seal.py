@@ -126,7 +126,7 @@ def test_an_acknowledgement_needs_what_it_acknowledges() -> None:
     assert why_not_sealed(structs.replace(STANDARD, related="m-1"), sealer(NORTH)) == "E-VALIDATION"
 
 
-@pytest.mark.parametrize("field", ["message_id", "receiver", "business_type", "ba_message_id"])
+@pytest.mark.parametrize("field", ["message_id", "receiver", "business_type", "ba_message_id", "sender_application"])
 @pytest.mark.parametrize("value", ["a b.c/<", "\x00", "x" * 201])
 def test_a_field_outside_its_pattern_is_not_sent(field: str, value: str) -> None:
     message = structs.replace(TRACING, **{field: value})

@@ -84,6 +84,7 @@ FLIPS = {
     "receiverCode": (ALPHA, "E-SIGNATURE"),
     "businessType": ("TPS-ASSETS", "E-SIGNATURE"),
     "baMessageID": ("doc-2", "E-SIGNATURE"),
+    "senderApplication": ("market", "E-SIGNATURE"),
     "generated": ("2026-01-15T12:00:00.124Z", "E-SIGNATURE"),
     "expiration": ("2027-01-15T12:00:00.123Z", "E-SIGNATURE"),
     "plainLength": ("2099", "E-SIGNATURE"),

@@ -186,6 +186,7 @@ def _leaving(event: e.MessageSent) -> Row:
         expires=event.expires,
         urgent=event.business_type in URGENT,
         message_id=event.message_id,
+        application=event.sender_application,
     )
     payload = Leaving(event.digest)
     return Row(view=OUTBOX, audience=event.receiver, key=event.message_id, payload=payload, send=sending)

@@ -28,6 +28,7 @@ class MessageReceived(Struct, frozen=True, kw_only=True, tag="MessageReceived.v1
     generated: Instant
     expires: Instant
     ba_message_id: str = ""
+    sender_application: str = ""
     manifest_digest: str | None = None
 
 

@@ -205,6 +205,7 @@ class Operations:
             sender_code=received.sender,
             business_type=received.business_type,
             content=await self._store.payload(received.digest) if download_message else None,
+            sender_application=received.sender_application,
             ba_message_id=received.ba_message_id,
         )
 

@@ -48,6 +48,7 @@ class Received(Struct, frozen=True, kw_only=True):
     at: Instant
     position: int
     ba_message_id: str = ""
+    sender_application: str = ""
     manifest_digest: str | None = None
     confirmed: Instant | None = None
     expired: Instant | None = None

@@ -273,6 +273,7 @@ def _fact(incoming: Incoming) -> events.MessageReceived:
         generated=message.generated,
         expires=message.expires,
         ba_message_id=message.ba_message_id,
+        sender_application=message.sender_application,
         manifest_digest=_manifest_digest(entry),
     )
 

@@ -1,6 +1,6 @@
 """Where a message is, told as CheckMessageStatus tells it: state, times, and a trace hop by hop (pure)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -13,12 +13,12 @@ from hub.ports import MessageState, TraceStep
 SENDER, BROKER, RECEIVER = "sender endpoint", "broker", "receiver endpoint"
 TRANSPORTED: Final = "TRANSPORTED"
 RETRY: Final = "RETRY"
-"""A step of ours that the standard has no word for: the message is ACCEPTED still, and tried again."""
+"""A step of ours that the standard has no word for: the message is what it was, and tried again."""
 
 
 def of_sent(sent: Sent, found: ports.MessageStatus | None, *, me: str) -> MessageStatus:
     """A message of ours; `found` is what the outbox of the store knows of it."""
-    trace = tuple(_step(step, me) for step in (found.trace if found else ()))
+    trace = tuple(_steps(found.trace if found else (), me))
     arrived = (item.timestamp for item in trace if item.component_description == RECEIVER and item.state != "FAILED")
     return MessageStatus(
         message_id=sent.message_id,
@@ -50,6 +50,7 @@ def of_received(received: Received, *, me: str) -> MessageStatus:
         receiver_code=me,
         sender_code=received.sender,
         business_type=received.business_type,
+        sender_application=received.sender_application,
         ba_message_id=received.ba_message_id,
         send_timestamp=received.generated,
         receive_timestamp=received.at,
@@ -84,12 +85,16 @@ def _test_steps(tested: Tested, me: str) -> Iterator[MessageTraceItem]:
     yield _item(tested.ended, MessageState.DELIVERED, tested.receiver, RECEIVER, answered)
 
 
-def _step(step: TraceStep, me: str) -> MessageTraceItem:
-    """A step as the outbox keeps it: what another component said, what we did, or what the broker confirmed to us."""
-    where = RECEIVER if step.component != me else BROKER if step.state == TRANSPORTED else SENDER
-    if step.state == RETRY:
-        return _item(step.at, MessageState.ACCEPTED, step.component, where, f"tried again: {step.details}")
-    return _item(step.at, step.state, step.component, where, _explained(step.details))
+def _steps(steps: Iterable[TraceStep], me: str) -> Iterator[MessageTraceItem]:
+    """Steps as the outbox keeps them: what another component said, what we did, or what the broker confirmed to us."""
+    state = str(MessageState.ACCEPTED)
+    for step in steps:
+        where = RECEIVER if step.component != me else BROKER if step.state == TRANSPORTED else SENDER
+        if step.state == RETRY:
+            yield _item(step.at, state, step.component, where, f"tried again: {step.details}")
+            continue
+        state = step.state if step.state in list(MessageState) else state
+        yield _item(step.at, step.state, step.component, where, _explained(step.details))
 
 
 def _item(at: datetime, state: str, component: str, description: str, details: str = "") -> MessageTraceItem:

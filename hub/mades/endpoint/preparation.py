@@ -110,6 +110,7 @@ class Preparation:
             receiver=message.receiver,
             business_type=message.business_type,
             ba_message_id=message.document if _BA_MESSAGE_ID.fullmatch(message.document) else "",
+            sender_application=message.application,
             # When it is sealed, not when it was accepted: the keys may have been renewed while it waited.
             generated=self._clock.now(),
             expires=message.expires,
