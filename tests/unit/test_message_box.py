@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from documents.values import Identifier
-from hub.errors import UnknownEvent
+from hub.errors import Unavailable, UnknownEvent
 from hub.mades.box.brain import BoxBrain
 from hub.mades.box.interface import MadesFault, ReceivedMessage, SentMessage
 from hub.ports import MessageState
@@ -437,6 +437,62 @@ async def test_a_fault_has_the_names_of_the_standard(world: World) -> None:
         "errorDetails",
         "messageID",
     }
+
+
+async def test_a_store_that_is_away_is_a_fault_too_and_nothing_is_lost_by_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = await world.north.operations.send_message(points())
+    await world.run()
+
+    async def away(*_: object) -> None:
+        raise Unavailable("The database does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.hub.store, "payload", away)
+        fault = (await refused(world.hub.operations.receive_message("TPS-POINTS"))).fault
+
+    assert (fault.error_code, fault.business_type) == ("E-STORE", "TPS-POINTS")
+    assert (await world.hub.received()).message_id == message_id
+
+
+async def test_an_erased_content_is_told_and_blocks_nothing_once_it_is_confirmed(world: World) -> None:
+    await world.north.operations.send_message(points(b"erased"))
+    await world.run()
+    await world.north.operations.send_message(points(b"kept"))
+    await world.run()
+    first = (await world.hub.operations.receive_message(download_message=False)).received_message
+    assert first is not None
+    world.hub.store.commit.payloads.clear()
+
+    fault = (await refused(world.hub.operations.receive_message())).fault
+
+    assert fault.error_code == "E-NOT-FOUND"
+    assert first.message_id in fault.error_details
+    await world.hub.operations.confirm_receive_message(first.message_id)
+    second = (await world.hub.operations.receive_message(download_message=False)).received_message
+    assert second is not None
+    assert second.message_id != first.message_id
+
+
+async def test_a_box_says_what_it_has_done_and_whether_it_takes_work(world: World) -> None:
+    await world.north.operations.send_message(points())
+    await world.run(12)
+    box = world.hub.box
+    assert box is not None
+
+    assert box.trouble() is None
+    assert {measure.name: measure.value for measure in box.measures()} == {
+        "log_position": 1,
+        "messages_sent_total": 1,
+        "messages_received_total": 1,
+        "messages_waiting": 0,
+        "messages_unconfirmed": 1,
+    }
+
+    box.stop()
+    await world.run(1)
+    assert box.trouble() == "stopping"
 
 
 async def test_a_sender_cannot_confirm_its_own_message(world: World) -> None:

@@ -37,7 +37,7 @@ from hub.mades.box.interface import (
 from hub.mades.box.rows import INBOX, RECEIVED, SENT, TESTS, Received, Sent, Tested
 from hub.mades.codec import DEFAULT_LIMITS, Limits
 from hub.mades.errors import CATALOGUE, MadesError
-from hub.mades.message import URGENT
+from hub.mades.message import URGENT, BusinessType
 from hub.mades.paths import CARRIAGE, CODE, Party, allowed
 from hub.ports import Clock, Scope
 from hub.store.codec import digest_of
@@ -103,7 +103,7 @@ class Operations:
         `download_message` False leaves the content out.
 
         Raises:
-            MadesFault: E-VALIDATION, E-STORE.
+            MadesFault: E-VALIDATION, E-NOT-FOUND: its content was erased from the store; E-STORE.
         """
         with _faults(business_type=business_type):
             if business_type not in ANY:
@@ -186,25 +186,31 @@ class Operations:
             raise MadesError("E-NO-PATH", f"No path carries {business_type} from {self._code} to {receiver}.")
 
     def _sent(self, message: SentMessage, conversation_id: str) -> events.MessageSent:
-        carriage = next(carriage for kind, carriage in CARRIAGE.items() if kind == message.business_type)
+        ttl = CARRIAGE[BusinessType(message.business_type)].ttl or DEFAULT_TTL
         return events.MessageSent(
             message_id=uuid4().hex,
             receiver=Identifier(message.receiver_code),
             business_type=message.business_type,
             digest=digest_of(message.content),
-            expires=self._clock.now() + (carriage.ttl or DEFAULT_TTL),
+            expires=self._clock.now() + ttl,
             sender_application=message.sender_application,
             ba_message_id=message.ba_message_id,
             conversation_id=conversation_id,
         )
 
     async def _handed_over(self, received: Received, *, download_message: bool) -> ReceivedMessage:
+        content = await self._store.payload(received.digest) if download_message else None
+        if download_message and content is None:
+            found = (
+                f"The content of {received.message_id} was erased from the store. Confirm it, then receive the next."
+            )
+            raise MadesError("E-NOT-FOUND", found)
         return ReceivedMessage(
             message_id=received.message_id,
             receiver_code=self._code,
             sender_code=received.sender,
             business_type=received.business_type,
-            content=await self._store.payload(received.digest) if download_message else None,
+            content=content,
             sender_application=received.sender_application,
             ba_message_id=received.ba_message_id,
         )
