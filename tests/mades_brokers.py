@@ -159,11 +159,27 @@ async def transport(broker: Broker, code: str, **options: Any) -> AmqpTransport:
     )
 
 
+class Plain(aio_pika.Connection):
+    """The library's own connection; closed when it is refused, which the library leaves to the collector."""
+
+    async def connect(self, timeout: float | None = None) -> None:
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
+async def connect(url: str, context: ssl.SSLContext | None = None) -> AbstractConnection:
+    """An unmodified client at an address."""
+    return await aio_pika.connect(url, ssl_context=context, timeout=10, connection_class=Plain)
+
+
 @asynccontextmanager
 async def raw(broker: Broker, code: str, kind: CertificateType = AUTHENTICATION) -> AsyncIterator[AbstractConnection]:
     """An unmodified client, as a component."""
     context = broker.certificates.client(code, kind)
-    connection = await aio_pika.connect(f"{broker.url}?auth=EXTERNAL", ssl_context=context)
+    connection = await connect(f"{broker.url}?auth=EXTERNAL", context)
     try:
         yield connection
     finally:

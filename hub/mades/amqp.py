@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aio_pika
+import aiormq.abc
 from aio_pika.abc import (
     AbstractIncomingMessage,
     AbstractRobustChannel,
@@ -61,15 +62,6 @@ class _Lane(StrEnum):
     BULK = "bulk"
 
 
-class _Connection(RobustConnection):
-    """One that never was made leaves nothing behind: the library's would close itself when it is collected as garbage,
-    at a moment when no loop may be running.
-    """
-
-    def __del__(self) -> None:
-        """Nothing."""
-
-
 class AmqpDelivery:
     """A message handed over by the broker. Settling after the connection is lost does nothing: it will come again."""
 
@@ -100,6 +92,17 @@ class AmqpDelivery:
         """Never: to the dead letters."""
         with suppress(*_LOST):
             await self._message.reject(requeue=False)
+
+
+class _Connection(RobustConnection):
+    """Is closed when it cannot be made: by itself it waits for the collector, and then wants a running loop."""
+
+    async def connect(self, timeout: aiormq.abc.TimeoutType = None) -> None:
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
 
 
 class AmqpTransport:
@@ -162,7 +165,11 @@ class AmqpTransport:
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             raise Unavailable(f"No broker answers at {parts.hostname}:{parts.port}.") from error
         transport = cls(connection, queues, publish_timeout_s=publish_timeout_s, watch_s=watch_s)
-        await transport._open()
+        try:
+            await transport._open()
+        except BaseException:
+            await connection.close()
+            raise
         return transport
 
     async def _open(self) -> None:

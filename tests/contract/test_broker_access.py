@@ -26,6 +26,7 @@ from tests.mades_brokers import (
     SIGNING,
     Broker,
     Certificates,
+    connect,
     depth,
     embedded_tls,
     own_queue,
@@ -244,19 +245,19 @@ async def test_a_certificate_of_another_authority_does_not_log_in(
     forged.load_verify_locations(broker.certificates.authority)
 
     with pytest.raises(CONNECTION_EXCEPTIONS):
-        await aio_pika.connect(f"{broker.url}?auth=EXTERNAL", ssl_context=forged)
+        await connect(f"{broker.url}?auth=EXTERNAL", forged)
 
 
 async def test_a_password_does_not_log_in(broker: Broker) -> None:
     url = broker.url.replace("://", "://provisioner:guess@")
 
     with pytest.raises(CONNECTION_EXCEPTIONS):
-        await aio_pika.connect(url, ssl_context=broker.certificates.client(ALPHA))
+        await connect(url, broker.certificates.client(ALPHA))
 
 
 async def test_without_tls_nobody_comes_in(broker: Broker) -> None:
     with pytest.raises((*CONNECTION_EXCEPTIONS, TimeoutError)):
-        await aio_pika.connect(broker.url.replace("amqps://", "amqp://"), timeout=10)
+        await connect(broker.url.replace("amqps://", "amqp://"))
 
 
 async def test_a_revoked_component_is_out_at_once_and_stays_out(broker: Broker) -> None:

@@ -1,19 +1,21 @@
 """What only a real connection can do to us: freeze, be cut, and come back (hub.mades.amqp)."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from aio_pika import RobustConnection
 
 from hub.clock import SystemClock
 from hub.errors import Unavailable
 from hub.mades.amqp import AmqpTransport
 from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.message import BusinessType, InternalType
-from hub.ports import Delivery, Publication, Queue
+from hub.ports import Delivery, Publication, Queue, Refused
 from tests.mades_components import ALPHA, HUB, PARTIES
 
 
@@ -174,3 +176,19 @@ async def test_a_consumer_goes_on_after_its_connection_was_cut() -> None:
         await hub.close()
 
     assert set(bodies) == {b"1", b"2"}
+
+
+async def test_a_connection_that_is_refused_is_closed_and_not_left_to_the_collector() -> None:
+    """The library closes it when it is collected, which outside a running loop is a coroutine nobody awaits."""
+    gc.disable()
+    try:
+        async with EmbeddedBroker() as broker:
+            broker.provision({code: Component(party, "secret") for code, party in PARTIES.items()}, hub=HUB)
+            with pytest.raises(Refused):
+                await AmqpTransport.connect(broker.url(ALPHA).replace("secret", "guess"), code=ALPHA)
+
+            left = [each for each in gc.get_objects() if isinstance(each, RobustConnection) and not each.is_closed]
+    finally:
+        gc.enable()
+
+    assert [str(each) for each in left if f":{broker.port}/" in str(each)] == []
