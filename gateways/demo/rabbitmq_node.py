@@ -167,6 +167,7 @@ def configuration(directory: Path, tls: ServerFiles, *, listen: str, ports: tupl
         "default_user": OPERATOR,
         "default_pass": password,
         "log.console.level": "warning",
+        "collect_statistics_interval": 1000,
     }
     path = directory / "rabbitmq.conf"
     path.touch(mode=0o600)

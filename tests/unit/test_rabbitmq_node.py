@@ -1,6 +1,7 @@
 """The private RabbitMQ of tests and demo: found or not, and never left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from gateways.demo import rabbitmq as finding
 from gateways.demo.rabbitmq import HELP, rabbitmq
+from gateways.demo.rabbitmq_container import RabbitContainer
 from gateways.demo.rabbitmq_node import find_server, free_ports
 from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
@@ -54,6 +56,35 @@ def test_no_broker_is_a_skip_at_home_and_a_failure_on_a_build_server(
 
 def test_free_ports_differ() -> None:
     assert len(set(free_ports(20))) == 20
+
+
+async def test_a_container_is_open_to_this_machine_only_and_given_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a program in Docker's place that notes what it is told and starts nothing."""
+    program, said = tmp_path / "docker", tmp_path / "said"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {said}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("gateways.demo.rabbitmq_container.START_TIMEOUT_S", 0.1)
+    files = Certificates(tmp_path).server()
+
+    with pytest.raises(Unavailable, match="does not start in its container"):
+        await RabbitContainer(tmp_path / "rabbit", files).start()
+
+    words = [line.split()[0] for line in said.read_text().splitlines()]
+    assert words == ["create", "cp", "start", "logs", "rm"]
+    published = re.findall(r"--publish (\S+?):\d+:(\d+)", said.read_text())
+    assert published == [("127.0.0.1", "5671"), ("127.0.0.1", "15672")]
+    given = tmp_path / "rabbit" / "container"
+    assert {file.name for file in given.iterdir()} == {
+        "authority.pem",
+        "broker.key",
+        "broker.pem",
+        "plugins",
+        "rabbitmq.conf",
+    }
+    assert "ssl_options.keyfile = /var/lib/rabbitmq/tps/broker.key" in (given / "rabbitmq.conf").read_text()
 
 
 OWNER = """
