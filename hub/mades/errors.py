@@ -23,6 +23,7 @@ class Effect(StrEnum):
     FAILED_OR_DEAD = "FAILED, told to an authenticated sender; from anybody else to the dead letters"
     DEAD = "to the dead letters"
     RETRY = "stays where it is and is tried again"
+    UNTIL_EXPIRY = "at its sender tried again until it expires, at its receiver FAILED"
     NONE = "no effect, noted in the trace"
 
 
@@ -46,11 +47,11 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
             Effect.DEAD,
         ),
         "E-NO-PATH": Entry("no path carries this business type from this sender to this receiver", Effect.FAILED),
-        "E-UNKNOWN-RECEIVER": Entry("no component has this code", Effect.REFUSED),
+        "E-UNKNOWN-RECEIVER": Entry("the directory lists no component with this code", Effect.UNTIL_EXPIRY),
         "E-SENDER-NOT-ALLOWED": Entry("the receiver's path for this type is not for this sender", Effect.FAILED),
         "E-PATH-INVALID": Entry("the path leads over a broker that does not carry it to the receiver", Effect.FAILED),
-        "E-NO-CERT": Entry("the directory lists no certificate for this use of this component", Effect.FAILED),
-        "E-CERT-EXPIRED": Entry("the certificate was not valid at that instant", Effect.FAILED),
+        "E-NO-CERT": Entry("the directory lists no certificate for this use of this component", Effect.UNTIL_EXPIRY),
+        "E-CERT-EXPIRED": Entry("the certificate was not valid at that instant", Effect.UNTIL_EXPIRY),
         "E-DIRECTORY-STALE": Entry("the copy of the component directory is older than its time to live", Effect.RETRY),
         "E-REVOKED": Entry("the certificate or its component was revoked", Effect.FAILED),
         "E-SIGNATURE": Entry("the manifest is not signed by its sender, or not as it should be", Effect.FAILED_OR_DEAD),

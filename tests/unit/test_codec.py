@@ -90,8 +90,8 @@ def test_a_content_may_be_as_long_as_the_limit_and_no_longer() -> None:
         limits.check(1001)
 
 
-def test_every_code_of_the_catalogue_is_documented_with_its_case(root: Path) -> None:
+def test_every_code_of_the_catalogue_is_documented_with_its_case_and_effect(root: Path) -> None:
     text = (root / "docs" / "mades.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(E-[A-Z-]+)` \| (.+?) \|", text, re.MULTILINE))
+    rows = re.findall(r"^\| `(E-[A-Z-]+)` \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
 
-    assert {code: entry.when for code, entry in CATALOGUE.items()} == rows
+    assert {(code, entry.when, entry.effect.value) for code, entry in CATALOGUE.items()} == set(rows)
