@@ -7,7 +7,7 @@ Nothing here knows of time, randomness, storage or documents' XML.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, assert_never, get_args
+from typing import Any, Final, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +27,7 @@ from hub.aggregates import (
     status_request,
 )
 from hub.aggregates.keyed import keyed_mrid
-from hub.errors import Rejected, UnknownEvent
+from hub.errors import Rejected
 from hub.ports import Recorded, Row
 from hub.projections import (
     acknowledgements,
@@ -40,6 +40,7 @@ from hub.projections import (
     responses,
 )
 from hub.state import HubState
+from hub.tagged import Tagged
 
 __all__ = ["PROJECTIONS", "BrainSettings", "HubBrain", "Projection", "keyed_mrid"]
 
@@ -56,11 +57,7 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
 )
 """Every way out of an event. What a privacy reviewer reads after hub/rows.py."""
 
-_EVENTS: Final[dict[str, type[e.Event]]] = {event.__struct_config__.tag: event for event in get_args(e.Event)}
-_DECODERS: Final[dict[str, msgspec.msgpack.Decoder[e.Event]]] = {
-    topic: msgspec.msgpack.Decoder(event) for topic, event in _EVENTS.items()
-}
-_ENCODER: Final = msgspec.msgpack.Encoder()
+_EVENTS: Final = Tagged[e.Event](e.Event)
 
 
 class BrainSettings(Struct, frozen=True):
@@ -194,19 +191,13 @@ class HubBrain:
 
     def encode(self, event: e.Event) -> tuple[str, bytes]:
         """Topic (the tag `Name.v1`) and state (MessagePack) of an event."""
-        return str(event.__struct_config__.tag), _ENCODER.encode(event)
+        return _EVENTS.encode(event)
 
     def decode(self, topic: str, state: bytes) -> e.Event:
         """The event, lifted to the present version. Raises UnknownEvent."""
         if topic in e.LIFTS:
             return _lifted(topic, state)
-        decoder = _DECODERS.get(topic)
-        if decoder is None:
-            raise UnknownEvent(f"The log holds {topic}, which this version cannot read. Install a newer version.")
-        try:
-            return decoder.decode(state)
-        except msgspec.ValidationError as error:
-            raise UnknownEvent(f"The log holds a {topic} this version cannot read: {error}.") from error
+        return _EVENTS.decode(topic, state)
 
     def stream_of(self, event: e.Event) -> str:
         """The aggregate an event belongs to."""
@@ -218,7 +209,7 @@ def _lifted(topic: str, state: bytes) -> e.Event:
     while topic in e.LIFTS:
         content = e.LIFTS[topic](content)
         topic = content["type"]
-    return msgspec.convert(content, _EVENTS[topic])
+    return _EVENTS.decode(topic, msgspec.msgpack.encode(content))
 
 
 def _of(kind: str, *names: str) -> Callable[[Any], str]:

@@ -2,21 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, assert_never, get_args
-
-import msgspec
+from typing import Final, assert_never
 
 from hub.directory import commands as c
 from hub.directory import component, disclosure, invitation, registration
 from hub.directory import events as e
 from hub.directory.state import DirectoryState
-from hub.errors import UnknownEvent
 from hub.ports import Recorded, Row
+from hub.tagged import Tagged
 
-_DECODERS: Final[dict[str, msgspec.msgpack.Decoder[e.Event]]] = {
-    str(event.__struct_config__.tag): msgspec.msgpack.Decoder(event) for event in get_args(e.Event)
-}
-_ENCODER: Final = msgspec.msgpack.Encoder()
+_EVENTS: Final = Tagged[e.Event](e.Event)
 
 
 class DirectoryBrain:
@@ -85,17 +80,11 @@ class DirectoryBrain:
 
     def encode(self, event: e.Event) -> tuple[str, bytes]:
         """Topic (the tag `Name.v1`) and state (MessagePack) of an event."""
-        return str(event.__struct_config__.tag), _ENCODER.encode(event)
+        return _EVENTS.encode(event)
 
     def decode(self, topic: str, state: bytes) -> e.Event:
         """The event. Raises UnknownEvent."""
-        decoder = _DECODERS.get(topic)
-        if decoder is None:
-            raise UnknownEvent(f"The log holds {topic}, which this version cannot read. Install a newer version.")
-        try:
-            return decoder.decode(state)
-        except msgspec.ValidationError as error:
-            raise UnknownEvent(f"The log holds a {topic} this version cannot read: {error}.") from error
+        return _EVENTS.decode(topic, state)
 
     def stream_of(self, event: e.Event) -> str:
         """The component an event belongs to; an invitation has a stream of its own."""

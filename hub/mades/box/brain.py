@@ -5,14 +5,14 @@ It remembers every id it has taken or given, and of what waits everything but th
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final, assert_never, get_args
+from typing import Final, assert_never
 
 import msgspec
 from msgspec.structs import asdict, replace
 
 from documents.codes import ReasonCode
 from documents.values import Identifier
-from hub.errors import Rejected, UnknownEvent
+from hub.errors import Rejected
 from hub.mades.box import commands as c
 from hub.mades.box import events as e
 from hub.mades.box.interface import ANY
@@ -20,11 +20,9 @@ from hub.mades.box.rows import INBOX, OPEN, OUTBOX, RECEIVED, SENT, TESTS, Leavi
 from hub.mades.message import URGENT
 from hub.ports import Recorded, Row, Sending
 from hub.state import Journal, Table
+from hub.tagged import Tagged
 
-_DECODERS: Final[dict[str, msgspec.msgpack.Decoder[e.Event]]] = {
-    str(event.__struct_config__.tag): msgspec.msgpack.Decoder(event) for event in get_args(e.Event)
-}
-_ENCODER: Final = msgspec.msgpack.Encoder()
+_EVENTS: Final = Tagged[e.Event](e.Event, advice="Give the box a database of its own, or install a newer version.")
 
 
 class BoxState:
@@ -114,20 +112,11 @@ class BoxBrain:
 
     def encode(self, event: e.Event) -> tuple[str, bytes]:
         """Topic (the tag `Name.v1`) and state (MessagePack) of an event."""
-        return str(event.__struct_config__.tag), _ENCODER.encode(event)
+        return _EVENTS.encode(event)
 
     def decode(self, topic: str, state: bytes) -> e.Event:
         """The event. Raises UnknownEvent."""
-        decoder = _DECODERS.get(topic)
-        if decoder is None:
-            raise UnknownEvent(
-                f"The log holds {topic}, which no message box of this version writes. Give the box a database of its "
-                "own, or install a newer version."
-            )
-        try:
-            return decoder.decode(state)
-        except msgspec.ValidationError as error:
-            raise UnknownEvent(f"The log holds a {topic} this version cannot read: {error}.") from error
+        return _EVENTS.decode(topic, state)
 
     def stream_of(self, event: e.Event) -> str:
         """The message or test an event belongs to."""
