@@ -83,10 +83,12 @@ class DirectoryClient:
         """Ask out of turn, because this partner or its certificate is not in the copy; whether it was asked.
 
         At most once in ten seconds for each: a partner that is refused for good cannot make us ask all the time.
+        Who comes while the answer is on its way waits for it too.
         """
         now_s = self._clock.monotonic()
         if now_s - self._last_forced_s.get(partner, -FORCED_PAUSE_S) < FORCED_PAUSE_S:
-            return False
+            async with self._turn:
+                return False
         recent = {code: at_s for code, at_s in self._last_forced_s.items() if now_s - at_s < FORCED_PAUSE_S}
         self._last_forced_s = recent | {partner: now_s}
         return await self.sync()

@@ -178,6 +178,17 @@ async def test_somebody_unknown_makes_the_client_ask_once_and_not_again_at_once(
     assert asked == [True, False, True, True]
 
 
+async def test_who_asks_while_the_answer_is_on_its_way_has_it_too(place: Site, hub: DirectoryClient) -> None:
+    """Of several first messages of a new partner all but the first were refused for good."""
+    await place.enrol(ALPHA, Party.AGR)
+
+    async def asked() -> paths.Party | None:
+        await hub.force(ALPHA)
+        return hub.copy.party_of(ALPHA)
+
+    assert await asyncio.gather(asked(), asked(), asked()) == [paths.Party.AGR] * 3
+
+
 async def test_a_revocation_is_seen_within_one_sync(place: Site, hub: DirectoryClient) -> None:
     now = place.clock.now()
     (signing,) = own(place, NORTH, CertificateType.SIGNING)
