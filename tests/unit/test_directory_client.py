@@ -186,7 +186,7 @@ async def test_who_asks_while_the_answer_is_on_its_way_has_it_too(place: Site, h
         await hub.force(ALPHA)
         return hub.copy.party_of(ALPHA)
 
-    assert await asyncio.gather(asked(), asked(), asked()) == [paths.Party.AGR] * 3
+    assert tuple(await asyncio.gather(asked(), asked(), asked())) == (paths.Party.AGR,) * 3
 
 
 async def test_a_revocation_is_seen_within_one_sync(place: Site, hub: DirectoryClient) -> None:
