@@ -109,6 +109,7 @@ class _Given(NamedTuple):
     value: Any  # whatever TOML, the environment or a flag can hold
     where: str
     is_text: bool
+    folder: Path | None = None
 
 
 _WRONG: Final = object()
@@ -139,7 +140,9 @@ class _Reading:
                 continue
             for name, value in content.items():
                 if self._is_known((section, name), f"{file}: {section}.{name}", self._known):
-                    values[section, name] = _Given(value, f"{file}: {section}.{name}", is_text=False)
+                    values[section, name] = _Given(
+                        value, f"{file}: {section}.{name}", is_text=False, folder=file.parent
+                    )
         return values
 
     def from_environment(self, env: Mapping[str, str]) -> dict[_Path, _Given]:
@@ -193,11 +196,13 @@ class _Reading:
         if given is None:
             return self._missing(path, item.type) if item.required else msgspec.UNSET
         try:
-            return msgspec.convert(given.value, item.type, strict=not given.is_text, dec_hook=_decode)
+            value = msgspec.convert(given.value, item.type, strict=not given.is_text, dec_hook=_decode)
         except msgspec.ValidationError:
             found = "a value that does not fit (not shown)" if _is_secret(item.type) else repr(given.value)
             self.problem(given.where, found, _expected(item.type))
             return _WRONG
+        # What a file names stands beside it, so that a component's folder can be moved as a whole.
+        return given.folder / value if given.folder and isinstance(value, Path) else value
 
     def _missing(self, path: _Path, kind: Any) -> object:  # Any: a type form
         variable = f"{PREFIX}{path[0]}__{path[1]}".upper()

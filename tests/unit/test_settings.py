@@ -42,6 +42,16 @@ def test_a_flag_wins_over_the_envment_which_wins_over_the_file(tmp_path: Path) -
     assert (settings.http.port, settings.http.host, settings.http.rate_per_s) == (3, "envment", 7.0)
 
 
+def test_a_path_in_a_file_counts_from_the_folder_of_that_file(tmp_path: Path) -> None:
+    file = tmp_path / "tps.toml"
+    file.write_text('[mades]\ndir = "."\n[database]\ndir = "/elsewhere"\n')
+
+    settings = load(HubSettings, file, HUB)
+
+    assert (settings.mades.dir, settings.database.dir) == (tmp_path, Path("/elsewhere"))
+    assert load(HubSettings, env=HUB | {"TPS__MADES__DIR": "keys"}).mades.dir == Path("keys")
+
+
 def test_a_gateway_has_a_role_of_the_market() -> None:
     settings = load(GatewaySettings, env=GATEWAY)
 
