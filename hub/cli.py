@@ -27,6 +27,7 @@ HELP: Final = {
     "documents": "Check IEC 62325 documents.",
     "dso": "Run the gateway of a distribution system operator.",
     "hub": "Run the hub.",
+    "init": "Make a platform in FOLDER: authority, directory, broker, hub, and everybody in the platform file.",
     "mades": "Register a component, look after its certificates, and use its message box.",
     "participants": "Add and list market participants.",
     "points": "Hand connection points over from one grid operator to another.",

@@ -13,27 +13,30 @@ from msgspec import Struct
 
 from documents import identifiers
 from documents.values import Identifier
-from gateways.demo.cast import BROKER_ID, DIRECTORY_ID, HUB_ID, PLAYERS, Player
+from gateways.demo.cast import BROKER_ID, DIRECTORY_ID, HUB_ID, PLAYERS
 from hub import settings as chosen
 from hub.clock import SystemClock
-from hub.commands import AddParticipant
-from hub.directory.values import Party as Member
+from hub.directory_service import bootstrap
 from hub.directory_service.founding import Founder, ServerFiles
+from hub.directory_service.plan import (
+    Plan,
+    PlannedBroker,
+    PlannedDirectory,
+    PlannedHub,
+    PlannedParticipant,
+    Sections,
+)
 from hub.store.postgres import PostgresStore
 from hub.values import Role
 
 HOST: Final = "127.0.0.1"
+ORGANIZATION: Final = "Demo"
 BEAT_S: Final = 1.0
 HUB_PORT: Final = 80
 DIRECTORY_PORT: Final = 43
 HUB: Final = identifiers.party(HUB_ID)
 DIRECTORY: Final = identifiers.party(DIRECTORY_ID)
 BROKER: Final = identifiers.party(BROKER_ID)
-MEMBERS: Final = (
-    ("hub", HUB, Member.HUB),
-    *((player.name, identifiers.party(player.id), Member(player.role)) for player in PLAYERS),
-)
-"""Everybody with an endpoint: name, component code, part in the exchange."""
 
 
 class Keys(Struct, frozen=True):
@@ -66,19 +69,51 @@ def keys_in(directory: Path) -> Keys:
 
 def directory_settings(folder: Path, port: int) -> chosen.Directory:
     """The component directory of a demo in this folder."""
-    return chosen.Directory(id=DIRECTORY_ID, dir=folder / "directory", organization="Demo", hosts=HOST, port=port)
+    return chosen.Directory(
+        id=DIRECTORY_ID, dir=bootstrap.directory_folder(folder), organization=ORGANIZATION, hosts=HOST, port=port
+    )
 
 
-def member(folder: Path, name: str) -> Path:
-    """Where a component's keys and certificates are."""
-    return folder / "members" / name
+def plan(ports: Mapping[str, int] | None = None, databases: Mapping[str, str] | None = None) -> Plan:
+    """The demo's platform as its operator would write it down, with ports and databases by name where they matter."""
+    ports, databases = ports or {}, databases or {}
+    common: Sections = {"http": {"host": HOST}, "log": {"format": "json"}}
+    return Plan(
+        organization=ORGANIZATION,
+        directory=PlannedDirectory(
+            id=DIRECTORY_ID,
+            hosts=HOST,
+            port=ports.get("directory", 0),
+            http_port=ports.get("directory door", 0),
+            database=databases.get("directory", ""),
+            settings=common,
+        ),
+        broker=PlannedBroker(id=BROKER_ID, hosts=HOST),
+        hub=PlannedHub(
+            id=HUB_ID,
+            port=ports.get("hub", 0),
+            database=databases.get("hub", ""),
+            settings={**common, "hub": {"beat_s": BEAT_S}},
+        ),
+        participants=tuple(
+            PlannedParticipant(
+                name=player.name,
+                id=player.id,
+                role=Role(player.role),
+                brp=player.brp,
+                port=ports.get(player.name),
+                database=databases.get(player.name, ""),
+                settings=common,
+            )
+            for player in PLAYERS
+        ),
+    )
 
 
 async def everybody(founder: Founder, folder: Path) -> ServerFiles:
     """Enrol the whole cast and the broker; returns what the broker's listener needs. Raises Rejected."""
-    for name, code, party in MEMBERS:
-        await founder.enrol(member(folder, name), code, party)
-    return await founder.enrol_broker(member(folder, "broker"), BROKER, hosts=[HOST])
+    await bootstrap.enrol(founder, folder, plan())
+    return await bootstrap.broker_files(founder, folder, plan())
 
 
 async def know_token(store: PostgresStore, secret: str, me: Identifier) -> None:
@@ -86,14 +121,3 @@ async def know_token(store: PostgresStore, secret: str, me: Identifier) -> None:
     now = SystemClock().now()
     if await store.tokens.lookup(secret, now=now) is None:
         await store.tokens.record(secret, participant=me, label="demo", now=now)
-
-
-def admission(player: Player) -> AddParticipant:
-    """What makes a player a participant (R1)."""
-    return AddParticipant(
-        participant=identifiers.party(player.id),
-        role=Role(player.role),
-        name=player.name,
-        brp=identifiers.party(player.brp) if player.brp else None,
-        by="demo",
-    )

@@ -23,20 +23,20 @@ from gateways.demo.founding import (
     HOST,
     HUB,
     HUB_PORT,
+    ORGANIZATION,
     Keys,
     Platform,
-    admission,
     directory_settings,
     everybody,
     know_token,
-    member,
+    plan,
 )
 from gateways.dso import app as dso
 from gateways.gateway import Gateway
 from hub import settings as chosen
 from hub.app import Hub, open_store
 from hub.clock import SystemClock
-from hub.directory_service import Directory
+from hub.directory_service import Directory, bootstrap
 from hub.directory_service.authority import founded_authority
 from hub.directory_service.founding import Founder
 from hub.directory_service.process import serving
@@ -109,7 +109,7 @@ class _Site:
         directory = Directory(DIRECTORY, store=store, authority=authority)
         await self._stack.enter_async_context(directory.running())
         url = await self._stack.enter_async_context(serving(directory, settings, by="demo"))
-        return Founder(directory, url, "Demo", "demo")
+        return Founder(directory, url, ORGANIZATION, "demo")
 
     async def start_hub(self) -> str:
         """The hub with its participants; returns its address."""
@@ -124,8 +124,8 @@ class _Site:
         running_hub = self._tasks.create_task(hub.run(), name="hub")
         self._stack.push_async_callback(asyncio.wait, [running_hub])
         self._stack.callback(hub.stop)
-        for player in PLAYERS:
-            await hub.desk.submit(admission(player), cause="demo")
+        for command in bootstrap.admissions(plan(), by="demo"):
+            await hub.desk.submit(command, cause="demo")
         app = web.Application()
         app.add_routes(Health(trouble=hub.trouble, measures=hub.measures).routes())
         port = await self._stack.enter_async_context(listening(app, settings.http))
@@ -158,7 +158,7 @@ class _Site:
         return url
 
     async def _exchange(self, name: str, party: Party) -> tuple[Membership, AmqpTransport]:
-        membership = Membership(member(self._folder, name), clock=SystemClock())
+        membership = Membership(bootstrap.member(self._folder, name), clock=SystemClock())
         return membership, await self._stack.enter_async_context(membership.exchanging(party, hub=HUB))
 
     def _http(self, offset: int) -> chosen.Http:

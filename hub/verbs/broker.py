@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from hub.mades.topology import Registered
+from hub.settings import DirectorySettings, Sources
 
 T = TypeVar("T")
 _LIMIT: Final = 1000
@@ -22,6 +23,7 @@ class Operator(Struct, frozen=True):
     url: str
     password_file: Path | None
     authority: Path | None
+    sources: Sources
 
 
 @click.group()
@@ -31,7 +33,7 @@ class Operator(Struct, frozen=True):
 @click.pass_context
 def broker(ctx: click.Context, management: str, password_file: Path | None, ca: Path | None) -> None:
     """Provision RabbitMQ, and look after it."""
-    ctx.obj = Operator(management, password_file, ca)
+    ctx.obj = Operator(management, password_file, ca, ctx.obj or Sources())
 
 
 @broker.command()
@@ -42,18 +44,24 @@ def config() -> None:
 
 @broker.command()
 @click.option(
-    "--components", "file", required=True, type=click.Path(path_type=Path), help="JSON: code, party, suffix, revoked."
+    "--components",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Take them from here instead (JSON: code, party, suffix, revoked).",
 )
 @click.pass_obj
-def provision(operator: Operator, file: Path) -> None:
-    """Make queues, users and permissions fit these components, and throw out everybody else."""
+def provision(operator: Operator, file: Path | None) -> None:
+    """Make queues, users and permissions fit the component directory, and throw out everybody else.
+
+    Reads the directory's database as its settings say, whether the directory is running or not.
+    """
     from hub.mades import provision as work  # noqa: PLC0415 - `--help` need not load an HTTP client
 
-    components = _components(file)
+    components = _components(file) if file else _registered(operator.sources)
     try:
         changes = _managed(operator, lambda management: work.provision(management, components))
     except ValueError as error:
-        raise click.UsageError(f"{file}: {error}") from error
+        raise click.UsageError(f"{file or 'The component directory'}: {error}") from error
     for word, things in (("made", changes.made), ("removed", changes.removed), ("left, not empty", changes.left)):
         for thing in things:
             click.echo(f"{word}: {thing}")
@@ -83,7 +91,9 @@ def revoke(operator: Operator, code: str) -> None:
 
     was_in = _managed(operator, lambda management: work.revoke(management, code))
     click.echo(f"{code} is {'now' if was_in else 'already'} out.")
-    click.echo("Mark it as revoked in the list of components too, else the next provisioning lets it in again.")
+    click.echo(
+        "Revoke it at the component directory too, or in your list: else the next provisioning lets it in again."
+    )
 
 
 @broker.command("dead-letters")
@@ -101,6 +111,21 @@ def dead_letters(operator: Operator, limit: int) -> None:
         )
     count = _managed(operator, work.dead_letter_count)
     click.echo(f"Dead letters: {max(count, len(letters))}.")
+
+
+def _registered(sources: Sources) -> list[Registered]:
+    """Raises SettingsError, Unavailable."""
+    from hub import logs  # noqa: PLC0415 - as above
+    from hub.directory_service import process  # noqa: PLC0415 - as above
+
+    settings = sources.load(DirectorySettings)
+    logs.configure("warning", settings.log.format)
+
+    async def run() -> list[Registered]:
+        async with process.opened(settings) as directory:
+            return await directory.registered()
+
+    return asyncio.run(run())
 
 
 def _components(file: Path) -> list[Registered]:
