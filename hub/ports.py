@@ -332,6 +332,9 @@ class Outbox(Protocol):
         same document, whatever its kind (R28).
         """
 
+    async def release(self) -> int:
+        """Take back every lease: a process starts, so whoever held them has ended; returns how many."""
+
     async def sealed(self, messages: Sequence[SealedMessage]) -> None:
         """Keep document and sealed bytes of messages, so that every retry sends the same.
 

@@ -124,6 +124,13 @@ class MemoryOutbox:
             outgoing.change(attempts=outgoing.message.attempts + 1)
         return [outgoing.message for outgoing in chosen]
 
+    async def release(self) -> int:
+        """Take back every lease: a process starts, so whoever held them has ended; returns how many."""
+        held = [o for o in self._queue.values() if o.due is not None and o.lease_until is not None]
+        for outgoing in held:
+            outgoing.lease_until = None
+        return len(held)
+
     async def sealed(self, messages: Sequence[SealedMessage]) -> None:
         """Keep document and sealed bytes of messages; the document of an earlier rendering stays."""
         for each in messages:

@@ -42,6 +42,11 @@ class PostgresOutbox:
             records = await self._database.fetch("claim", now, now + timedelta(seconds=lease_s), limit, urgent)
         return [_message(record) for record in records]
 
+    async def release(self) -> int:
+        """Take back every lease: a process starts, so whoever held them has ended; returns how many."""
+        async with self._turn:
+            return await self._database.execute("release")
+
     async def sealed(self, messages: Sequence[SealedMessage]) -> None:
         """Keep document and sealed bytes of messages; the document of an earlier rendering stays."""
         columns = [

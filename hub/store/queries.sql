@@ -135,6 +135,10 @@ select $1::text, 'FAILURE_ACKNOWLEDGEMENT', $2::text, $3::text, '', true, $4::ti
     $5::text, $6::text, $7::text, $8::text
 where not exists (select from again)
 
+-- name: release
+-- what a process that has ended had in hand may be claimed again
+update out_message set lease_until = null where due is not null and lease_until is not null
+
 -- name: reopen
 update out_message set due = accepted, lease_until = null
 where internal_type = 'STANDARD_MESSAGE' and state in ('ACCEPTED', 'DELIVERED')

@@ -178,6 +178,21 @@ async def test_a_claimed_message_is_in_one_hand_until_its_lease_ends(store: Stor
     assert (again.message_id, again.attempts) == (first.message_id, 2)
 
 
+async def test_what_an_ended_process_had_in_hand_is_claimed_at_once_and_what_waits_goes_on_waiting(
+    store: Store,
+) -> None:
+    await keep(store, leaving("d1"), leaving("d2"), leaving("d3"))
+    held, sent, refused = await claim(store, lease_s=60)
+    await store.outbox.transported([sent.message_id], now=NOW)
+    await store.outbox.retry([refused.message_id], at=later(5), reason="E-UNROUTABLE")
+
+    assert await store.outbox.release() == 1
+
+    (again,) = await claim(store)
+    assert (again.message_id, again.attempts) == (held.message_id, 2)
+    assert [message.document for message in await claim(store, now=later(5))] == ["d3"]
+
+
 async def test_two_senders_never_hold_the_same_message(doors: Doors) -> None:
     one, two = await doors(), await doors()
     await keep(one, *(leaving(f"d{number}") for number in range(40)))

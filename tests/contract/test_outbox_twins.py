@@ -108,6 +108,9 @@ class World:
     async def reopen(self, _: Step, __: datetime) -> object:
         return await self.outbox.reopen()
 
+    async def release(self, _: Step, __: datetime) -> object:
+        return await self.outbox.release()
+
     async def expire(self, step: Step, now: datetime) -> object:
         return await self.outbox.expire(now=now, grace_s=step.other)
 
@@ -168,6 +171,7 @@ OF_THE_STORE: dict[str, Callable[[World, Step, datetime], Awaitable[object]]] = 
     "refuse": World.refuse,
     "replay": World.replay,
     "reopen": World.reopen,
+    "release": World.release,
     "expire": World.expire,
     "resend": World.resend,
     "gather": World.gather,

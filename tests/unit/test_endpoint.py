@@ -102,6 +102,17 @@ async def test_r29_a_message_is_received_once_its_effect_is_committed(world: Wor
     assert "points" in world.north.changed
 
 
+async def test_what_a_killed_sender_had_in_hand_leaves_as_soon_as_it_is_back() -> None:
+    async with running("hub") as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.north.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=60)
+
+        world.start(world.north)
+        await world.run()
+
+        assert world.hub.effects == ["points"]
+
+
 async def test_messages_wait_for_a_receiver_that_is_away() -> None:
     async with running("north") as world:
         await world.north.submit(HUB, "points", BusinessType.POINTS)

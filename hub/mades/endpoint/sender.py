@@ -69,7 +69,8 @@ class Sender:
         self.wake()
 
     async def run(self) -> None:
-        """Send for ever."""
+        """Send for ever, beginning with what a process killed before us had in hand."""
+        await until_available(self._clock, self._log, self._outbox.release, "outbox")
         async with asyncio.TaskGroup() as tasks:
             for urgent in self._bells:
                 tasks.create_task(self._run(urgent), name=f"{self._code}.sender.{'urgent' if urgent else 'bulk'}")
