@@ -194,6 +194,9 @@ class Gateway:
         yield Measure("set_aside_total", "Documents that made the code fail (R30).", self.desk.set_aside, counts=True)
         yield Measure("messages_sent_total", "Messages the broker has confirmed.", status.sent, counts=True)
         yield Measure("messages_received_total", "Messages taken in.", status.received, counts=True)
+        yield Measure("messages_repeated_total", "Messages that came again.", status.duplicates, counts=True)
+        yield Measure("messages_refused_total", "Messages refused for good.", status.refused, counts=True)
+        yield Measure("messages_dead_total", "Messages buried.", status.dead, counts=True)
         yield Measure("messages_waiting", "Messages not delivered yet.", self.backlog.waiting)
         yield Measure("polls", "Long polls that wait.", self.door.polling)
 
