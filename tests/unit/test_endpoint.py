@@ -335,6 +335,18 @@ async def test_a_partner_that_registers_later_gets_what_waited_for_it() -> None:
         assert world.north.effects == ["assets"]
 
 
+async def test_a_partner_that_never_registers_is_tried_once_a_minute_in_the_end() -> None:
+    async with running() as world:
+        world.hub.sealer = Sealer(HUB, holder(HUB).keys, Listing(missing={NORTH}))
+        world.start(world.hub)
+        await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)
+        await pass_time(world.clock, 600, step_s=5)
+
+        tries = [step.at for step in (await world.hub.status("assets")).trace if step.state == "RETRY"]
+        assert 10 <= len(tries) <= 20
+        assert (tries[-1] - tries[-2]).total_seconds() >= 60
+
+
 async def test_what_waits_while_its_receiver_renews_the_certificate_is_sealed_anew() -> None:
     async with running("north", volatile=True) as world:
         await world.north.submit(HUB, "points", BusinessType.POINTS)

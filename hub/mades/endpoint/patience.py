@@ -14,9 +14,9 @@ FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 
 
-def pause_s(attempts: int) -> float:
-    """How long to wait after that many failures: doubling from 0.2 s to 5 s."""
-    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * float(1 << min(attempts, 10)))
+def pause_s(attempts: int, *, longest_s: float = LONGEST_PAUSE_S) -> float:
+    """How long to wait after that many failures: doubling from 0.2 s to 5 s, or to `longest_s`."""
+    return min(longest_s, FIRST_PAUSE_S * float(1 << min(attempts, 10)))
 
 
 async def rest(clock: Clock, bell: asyncio.Event, seconds: float) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from hub.errors import Unavailable
-from hub.mades.endpoint.patience import pause_s, rest, until_available
+from hub.mades.endpoint.patience import LONGEST_PAUSE_S, pause_s, rest, until_available
 from hub.mades.endpoint.preparation import Preparation, Render
 from hub.mades.endpoint.seals import Seals
 from hub.mades.message import InternalType
@@ -25,6 +25,8 @@ WINDOW: Final = 32
 LEASE_S: Final = 60.0
 POLL_S: Final = 1.0
 """How often the outbox is looked at unasked: for retries, and for a bell that was lost with another process."""
+UNLISTED_S: Final = 60.0
+"""The longest pause before a receiver that the directory does not list is tried again: it may never register."""
 
 
 class Sender:
@@ -49,7 +51,7 @@ class Sender:
             outbox=outbox,
             clock=clock,
             render=render,
-            retry=lambda message, why: self._retry([message], why),
+            retry=lambda message, why: self._retry([message], why, longest_s=UNLISTED_S),
             fail=self._fail,
             log=log,
         )
@@ -151,8 +153,11 @@ class Sender:
             )
         )
 
-    async def _retry(self, messages: Sequence[OutgoingMessage], reason: str) -> None:
-        at = self._clock.now() + timedelta(seconds=pause_s(max(message.attempts for message in messages)))
+    async def _retry(
+        self, messages: Sequence[OutgoingMessage], reason: str, *, longest_s: float = LONGEST_PAUSE_S
+    ) -> None:
+        attempts = max(message.attempts for message in messages)
+        at = self._clock.now() + timedelta(seconds=pause_s(attempts, longest_s=longest_s))
         # The store may be away as well: then their lease ends and they are due again.
         with suppress(Unavailable):
             await self._outbox.retry([message.message_id for message in messages], at=at, reason=reason)
