@@ -21,7 +21,7 @@ from hub.errors import Unavailable
 from hub.mades.paths import VIRTUAL_HOST
 from tests.mades_brokers import Certificates, RabbitTls
 
-OWN = "TPS_TEST_AMQP_URL"
+OWN, MANAGEMENT, AUTHORITY = "TPS_TEST_AMQP_URL", "TPS_TEST_AMQP_MANAGEMENT_URL", "TPS_TEST_AMQP_AUTHORITY"
 LASTING_S = 7.0
 
 
@@ -77,8 +77,8 @@ class RealBroker:
         await self._stack.aclose()
 
     async def _given(self) -> RabbitTls:
-        certificates = Certificates(Path(os.environ["TPS_TEST_AMQP_AUTHORITY"]))
-        return RabbitTls(os.environ[OWN], os.environ["TPS_TEST_AMQP_MANAGEMENT_URL"], certificates)
+        certificates = Certificates(Path(os.environ[AUTHORITY]))
+        return RabbitTls(os.environ[OWN], os.environ[MANAGEMENT], certificates)
 
     async def _started(self) -> RabbitTls:
         certificates = Certificates(self._directory)

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.acceptance import platform as stage
+from tests.acceptance import roads
 from tests.acceptance.platform import Client, Ground, Platform
 from tests.fixtures_store import DatabaseUrl
 
@@ -17,6 +18,16 @@ if find_spec("tests.raml_observer"):
     stage.WITNESSES.append(raml_observer.witness)
 
 Grounds = Callable[[Ground], AbstractAsyncContextManager[Platform]]
+
+
+@pytest_asyncio.fixture(scope="session", autouse=True)
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[roads.Site]:
+    """The founded platform that stories over a real broker are played on; nothing is founded before one is."""
+    founded = roads.Site(tmp_path_factory.mktemp("site"))
+    roads.SITES.append(founded)
+    yield founded
+    roads.SITES.remove(founded)
+    await founded.close()
 
 
 @pytest_asyncio.fixture

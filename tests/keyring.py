@@ -1,5 +1,7 @@
 """Keys for every component a test names: made when first asked for, known to everybody, valid for ever."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -93,9 +95,28 @@ def holder(code: str) -> Holder:
 
 
 @cache
+def _sealer_of(code: str) -> Sealer:
+    return Sealer(code, holder(code).keys, Everybody())
+
+
+_ADOPTED: dict[str, Sealer] = {}
+"""Sealers of components whose keys were not made here."""
+
+
 def sealer_of(code: str) -> Sealer:
     """What a component seals and opens with."""
-    return Sealer(code, holder(code).keys, Everybody())
+    return _ADOPTED.get(code) or _sealer_of(code)
+
+
+@contextmanager
+def adopting() -> Iterator[dict[str, Sealer]]:
+    """Sealers put into what this yields are those of their components, until the block ends."""
+    before = dict(_ADOPTED)
+    try:
+        yield _ADOPTED
+    finally:
+        _ADOPTED.clear()
+        _ADOPTED.update(before)
 
 
 def seals_of(code: str) -> Seals:

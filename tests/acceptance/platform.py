@@ -6,6 +6,8 @@
         await platform.until(platform.alpha, "/limits/active", lambda page: page["items"], "its share")
 
 On `MEMORY` time stands still until a test moves it; on the other grounds the machine's clock runs and beats are short.
+TPS_TEST_GROUND sends all messages over a real broker, whatever moves the time (tests.acceptance.roads).
+
 Every answer is shown to the `WITNESSES`, so that each live answer is held against the contract. Every document that a
 gateway or the hub takes off the road is kept in `arrived`, byte for byte.
 """
@@ -22,7 +24,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from documents import identifiers, registry
+from documents import identifiers
 from documents.model import Document
 from documents.values import Identifier
 from gateways.agr import app as agr
@@ -33,22 +35,29 @@ from hub import settings as chosen
 from hub.app import Hub, memory_store, open_store
 from hub.clock import ManualClock, SystemClock
 from hub.commands import AddParticipant, Command
-from hub.mades.amqp import AmqpTransport
-from hub.mades.embedded import Component, EmbeddedBroker
+from hub.mades.directory_copy import DirectoryCopy
+from hub.mades.endpoint import Seals
 from hub.mades.memory import MemoryNetwork
-from hub.mades.message import InternalType, Message
 from hub.mades.paths import Party
-from hub.ports import OPERATOR, Delivery, Publication, Queue, Scope, Transport
+from hub.mades.seal import Sealer
+from hub.ports import OPERATOR, Queue, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from hub.values import Role
+from tests.acceptance import roads
+from tests.acceptance.roads import Road
+from tests.acceptance.traffic import Arrival, Tap, Traffic
 from tests.fixtures_store import DatabaseUrl
-from tests.keyring import opened, seals_of
+from tests.keyring import adopting, seals_of
 
 Json = Any
 Ground = Literal["memory", "amqp", "postgres"]
 MEMORY: Ground = "memory"
-"""Twins of store and road. `amqp`: the real client on the embedded broker. `postgres`: that, and real databases."""
+"""Twins of store and road, and a clock that leaps; the suite's road may be a real one.
+
+`amqp`: the machine's clock and always a real broker, the embedded one unless the suite has another. `postgres`: that,
+and real databases.
+"""
 
 SECRET = "0123456789abcdef0123456789abcdef"
 PATIENCE_S = 30.0
@@ -58,6 +67,7 @@ VERDICT_S = 60
 _MINUTE_S = 60.0
 """More than this is jumped over; its last seconds are walked, so that every loop has looked around at the new time."""
 _WALK_S = 12.0
+_GLANCE_S = 0.001
 WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("WHOSE", default="")
 """Which participant the present task works for, so that a test can tell whose log a line stands in."""
 
@@ -175,70 +185,16 @@ class Client:
         return answer.body
 
 
-class Arrival(Struct, frozen=True):
-    """A message that a component took off the road, once for each message id."""
-
-    message: Message
-
-    @property
-    def document(self) -> Document:
-        """What it carries."""
-        return registry.read(self.message.content)
-
-
-class Tap:
-    """A road that keeps what its component takes from it. Implements hub.ports.Transport."""
-
-    def __init__(self, road: Transport, code: Identifier, arrived: list[Arrival], work: set[object]) -> None:
-        self._road, self._code, self._arrived, self._work = road, code, arrived, work
-
-    @property
-    def volatile(self) -> bool:
-        """As the road says."""
-        return self._road.volatile
-
-    def on_connected(self, callback: Callable[[], None]) -> None:
-        """As on the road."""
-        self._road.on_connected(callback)
-
-    async def publish(self, message: Publication) -> None:
-        """As on the road."""
-        work = object()
-        self._work.add(work)
-        try:
-            await self._road.publish(message)
-        finally:
-            self._work.discard(work)
-
-    async def consume(self, queue: Queue, handler: Callable[[Delivery], Any], *, prefetch: int) -> None:
-        """Keep each business message, then hand it on."""
-
-        async def tapped(delivery: Delivery) -> None:
-            message = opened(delivery.body, by=self._code)
-            known = {arrival.message.message_id for arrival in self._arrived}
-            if message.internal_type is InternalType.STANDARD and message.message_id not in known:
-                self._arrived.append(Arrival(message))
-            self._work.add(delivery)
-            try:
-                await handler(delivery)
-            finally:
-                self._work.discard(delivery)
-
-        await self._road.consume(queue, tapped, prefetch=prefetch)
-
-    async def close(self) -> None:
-        """As on the road."""
-        await self._road.close()
-
-
 class Platform:
     """See the module's charter. `hub` and `gateways` change when they are started again."""
 
     def __init__(self, stack: AsyncExitStack, *, ground: Ground, databases: DatabaseUrl | None, seed: int) -> None:
         self._stack, self.ground, self._databases = stack, ground, databases
-        self.clock: LeapingClock | SystemClock = LeapingClock() if ground == MEMORY else SystemClock()
+        suite = roads.chosen()
+        self.way: Road = "embedded" if suite == "memory" != ground else suite
+        self.clock: LeapingClock | SystemClock = _leaping(self.way) if ground == MEMORY else SystemClock()
         self.network = MemoryNetwork(self.clock, seed=seed)
-        self.broker = EmbeddedBroker()
+        self.broker: roads.Broker
         self.market = chosen.Hub(id=HUB_ID, secret=chosen.Secret(SECRET), beat_s=2.0 if ground == MEMORY else 0.05)
         self.hub_id = identifiers.party(HUB_ID)
         self.arrived: dict[str, list[Arrival]] = {}
@@ -246,9 +202,12 @@ class Platform:
         self.stores: dict[str, Store] = {}
         self.gateways: dict[str, Gateway] = {}
         self.clients = {player.name: Client(self, player) for player in PLAYERS}
-        self.work: set[object] = set()
+        self.traffic = Traffic()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._roads: dict[str, Tap] = {}
+        self._leaving: dict[str, AsyncExitStack] = {}
+        self._adopted: dict[str, Sealer] = {}
+        self._everybody: DirectoryCopy
         self.session: aiohttp.ClientSession
         self.hub: Hub
 
@@ -336,12 +295,17 @@ class Platform:
 
     async def quiet(self) -> None:
         """Wait until nothing is on its way any more; where time runs by itself, `until` is the way to wait."""
-        if self.ground != MEMORY:
+        if isinstance(self.clock, SystemClock):
             return
         still = 0
-        while still < 30:
-            await asyncio.sleep(0)
-            still = 0 if self._busy() else still + 1
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while still < 30:
+                    busy = self._busy()
+                    await asyncio.sleep(_GLANCE_S if busy and self.way != "memory" else 0)
+                    still = 0 if busy else still + 1
+        except TimeoutError:
+            raise AssertionError(f"It does not become quiet: {self.traffic}.") from None
 
     async def until(
         self, client: Client, path: str, is_so: Callable[[Json], object], what: str, **query: str | int
@@ -380,13 +344,8 @@ class Platform:
         """Start the hub, on the store it had before if it had one."""
         store = self.stores.get("hub") or await self._store_of_hub()
         self.stores["hub"] = store
-        self.hub = Hub(
-            self.market,
-            store=store,
-            transport=await self._road("hub", self.hub_id),
-            seals=seals_of(self.hub_id),
-            clock=self.clock,
-        )
+        road, seals = await self._road("hub", self.hub_id, Party.HUB)
+        self.hub = Hub(self.market, store=store, transport=road, seals=seals, clock=self.clock)
         self._tasks["hub"] = self._work_for("hub", self.hub.run())
         await self.eventually(self._hub_is_ready, bool, "the hub to be ready")
 
@@ -413,9 +372,8 @@ class Platform:
             http=chosen.Http(port=0, rate_per_s=100_000, burst=100_000),
         )
         build = dso.build if player.role == "DSO" else agr.build
-        gateway = build(
-            settings, store=store, transport=await self._road(name, code), seals=seals_of(code), clock=self.clock
-        )
+        road, seals = await self._road(name, code, Party(player.role))
+        gateway = build(settings, store=store, transport=road, seals=seals, clock=self.clock)
         token = self.clients[name].token
         if await store.tokens.lookup(token, now=self.clock.now()) is None:
             await store.tokens.record(token, participant=code, label="test", now=self.clock.now())
@@ -511,21 +469,25 @@ class Platform:
 
     async def close_road(self) -> None:
         """The broker is gone, and what it held with it; nobody gets a message through."""
-        if self.ground == MEMORY:
+        if self.way == "memory":
             self.network.volatile = True
             self.network.restart()
             self.network.faults.drop = 1.0
         else:
+            self.traffic.cut(forgets=self.way == "embedded")
             await self.broker.stop()
 
     async def open_road(self) -> None:
         """The broker is back, and empty."""
-        if self.ground == MEMORY:
+        if self.way == "memory":
             self.network.faults.drop = 0.0
             self.network.restart()
-            await self.pass_time(10)
         else:
             await self.broker.start()
+            await self._connected()
+            self.traffic.mend()
+        if isinstance(self.clock, LeapingClock):
+            await self.pass_time(10)
 
     def road(self, name: str) -> Tap:
         """The road of a participant that runs, for what no gateway would send."""
@@ -540,12 +502,14 @@ class Platform:
 
     def _busy(self) -> bool:
         desks = [self.hub.desk, *(gateway.desk for gateway in self.gateways.values())]
-        return bool(self.work) or not self._idle() or any(desk.waiting for desk in desks)
+        return bool(self.traffic.work) or self._on_its_way() or any(desk.waiting for desk in desks)
 
-    def _idle(self) -> bool:
-        """Whether no message waits for somebody who runs."""
+    def _on_its_way(self) -> bool:
+        """Whether a message waits for somebody who runs."""
         running = {identifiers.party(self.clients[n].player.id) if n != "hub" else self.hub_id for n in self._tasks}
-        return not any(self.network.mailbox(code, queue).waiting for code in running for queue in Queue)
+        if self.way != "memory":
+            return any(self.traffic.afloat(code) for code in running)
+        return any(self.network.mailbox(code, queue).waiting for code in running for queue in Queue)
 
     async def _hub_is_ready(self) -> bool:
         assert not self._tasks["hub"].done(), self._tasks["hub"]
@@ -558,21 +522,39 @@ class Platform:
         return look
 
     async def _open_road(self) -> None:
-        people = {self.hub_id: Party.HUB, **{identifiers.party(p.id): Party(p.role) for p in PLAYERS}}
-        self.network.provision({str(code): party for code, party in people.items()}, hub=self.hub_id)
-        if self.ground != MEMORY:
-            await self._stack.enter_async_context(self.broker)
-            components = {str(code): Component(party, f"password of {code}") for code, party in people.items()}
-            self.broker.provision(components, hub=self.hub_id)
+        if self.way == "memory":
+            people = {self.hub_id: Party.HUB, **{identifiers.party(p.id): Party(p.role) for p in PLAYERS}}
+            self.network.provision({str(code): party for code, party in people.items()}, hub=self.hub_id)
+            return
+        self._adopted = self._stack.enter_context(adopting())
+        self.broker = await self._stack.enter_async_context((await roads.site()).broker(self.way))
 
-    async def _road(self, name: str, code: Identifier) -> Tap:
+    async def _road(self, name: str, code: Identifier, party: Party) -> tuple[Tap, Seals]:
+        """How a component reaches the others, and what it seals with."""
         road: Transport
-        if self.ground == MEMORY:
-            road = self.network.attach(code)
+        stack = self._leaving[name] = AsyncExitStack()
+        if self.way == "memory":
+            road, seals = self.network.attach(code), seals_of(code)
+            stack.push_async_callback(road.close)
         else:
-            road = await AmqpTransport.connect(self.broker.url(code), code=code, reconnect_s=0.05)
-        tap = self._roads[name] = Tap(road, code, self.arrived.setdefault(name, []), self.work)
-        return tap
+            site = await roads.site()
+            membership = site.membership(name, clock=self.clock, broker=self.broker)
+            road, seals = (
+                await stack.enter_async_context(membership.exchanging(party, hub=self.hub_id)),
+                membership.seals,
+            )
+            if name == "hub":
+                self._everybody = membership.copy
+            # Tests seal for whom no gateway knows: as one who has come by everybody's certificates.
+            self._adopted[code] = Sealer(code, site.keys(name, at=self.clock.now()), self._everybody)
+        tap = self._roads[name] = Tap(road, code, self.arrived.setdefault(name, []), self.traffic)
+        return tap, seals
+
+    async def _connected(self) -> None:
+        """Wait until everybody who runs has found the broker again."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not all(tap.is_connected for tap in self._roads.values()):  # noqa: ASYNC110 # a state of many parts
+                await asyncio.sleep(0.01)
 
     async def _store_of_hub(self) -> Store:
         if self.ground != "postgres":
@@ -607,14 +589,23 @@ class Platform:
             raise error
 
     async def _leave(self, name: str) -> None:
-        if road := self._roads.pop(name, None):
-            await road.close()
+        if self._roads.pop(name, None):
+            await self._leaving.pop(name).aclose()
 
     async def _close(self) -> None:
         for name in [name for name in self._tasks if name != "hub"]:
             await self.kill(name)
         if "hub" in self._tasks:
             await self.stop_hub()
+
+
+def _leaping(road: Road) -> LeapingClock:
+    """A real broker counts the life of messages by the machine's clock: there time begins later, at the next noon."""
+    if road == "memory":
+        return LeapingClock()
+    now = SystemClock().now()
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    return LeapingClock(noon if noon > now else noon + timedelta(days=1))
 
 
 def z(at: datetime) -> str:
