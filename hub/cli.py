@@ -24,6 +24,7 @@ HELP: Final = {
     "broker": "Provision RabbitMQ, and look after it.",
     "demo": "Run the whole platform on this machine and play a sample day.",
     "directory": "Run the Component Directory, and decide who takes part.",
+    "doctor": "Find what is wrong with a hub, a gateway or the directory, as its settings say.",
     "documents": "Check IEC 62325 documents.",
     "dso": "Run the gateway of a distribution system operator.",
     "hub": "Run the hub.",

@@ -276,6 +276,15 @@ class AmqpTransport:
                     async with asyncio.timeout(1.0):
                         await channel.close()
 
+    async def depth(self, queue: Queue) -> int:
+        """How many messages wait for this component in one of its queues. Raises Unavailable: it cannot be told."""
+        try:
+            async with asyncio.timeout(self._publish_timeout_s), await self._channel(on_return_raises=False) as channel:
+                source = await channel.declare_queue(self._queues[queue], passive=True)
+                return source.declaration_result.message_count or 0
+        except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
+            raise Unavailable(f"The {queue} queue cannot be looked at: {error!r}.") from error
+
     async def _watch(self, source: AbstractRobustQueue) -> None:
         """Until closed. Raises Unavailable: nobody consumes the queue any more, or it is gone."""
         while not self._closed.is_set():

@@ -66,6 +66,8 @@ class DirectoryCopy:
         self._certificates: dict[str, x509.Certificate] = {}
         self._answer: Answer | None = None
         self._good_until: datetime | None = None
+        self.confirmed: datetime | None = None
+        """When the directory last said that this copy holds."""
         self.content_id = 0
         """Of the copy in use; 0 while there is none."""
         self.withdrawn: frozenset[str] = frozenset()
@@ -97,7 +99,7 @@ class DirectoryCopy:
         if changed:
             self._use(content.records)
             self._answer, self.content_id = answer, content.content_id
-        self._good_until = now + timedelta(milliseconds=content.ttl_ms)
+        self.confirmed, self._good_until = now, now + timedelta(milliseconds=content.ttl_ms)
         self._keep(now, content.ttl_ms)
         return changed
 
@@ -223,6 +225,7 @@ class DirectoryCopy:
             log.warning("directory.copy_unusable", file=str(file), error=str(error))
             return
         self._answer, self.content_id = kept.answer, content.content_id
+        self.confirmed = kept.confirmed
         self._good_until = kept.confirmed + timedelta(milliseconds=kept.ttl_ms)
 
 

@@ -47,10 +47,10 @@ class Membership:
         Raises:
             SettingsError: the folder does not hold a registered component whose certificates are good now.
         """
-        self._folder, self._clock, self._url = folder, clock, url
+        self.folder, self._clock, self._url = folder, clock, url
         try:
             held = credentials.load(folder)
-            self._told = enrolment.component_in(folder)
+            self.told = enrolment.component_in(folder)
             keys = held.keys(clock.now())
             self.tls = held.client_context(clock.now())
             self.client = client_in(folder, clock=clock, jitter=_spread, renewed=self._use_newer)
@@ -59,7 +59,7 @@ class Membership:
                 f"mades.dir: found {error}; expected the folder of a registered component. Register it with "
                 "`tps mades register`."
             ) from error
-        self.code, self.copy = self._told.code, self.client.copy
+        self.code, self.copy = self.told.code, self.client.copy
         self._sealer = Sealer(self.code, keys, self.copy)
         self.seals = Seals(self._sealer, refresh=self._refresh, route=self.copy.path, trouble=self.trouble)
         self._loops: list[asyncio.Task[None]] = []
@@ -113,10 +113,10 @@ class Membership:
         while True:
             try:
                 return await AmqpTransport.connect(
-                    self._broker_url(),
+                    self.broker_url(),
                     code=self.code,
                     tls=self.tls,
-                    suffix=self._told.queue_suffix,
+                    suffix=self.told.queue_suffix,
                     heartbeat_s=heartbeat_s,
                 )
             except Unavailable as error:
@@ -134,7 +134,8 @@ class Membership:
             return "The component directory is no longer followed. See the log, then start again."
         return self.copy.stale()
 
-    def _broker_url(self) -> str:
+    def broker_url(self) -> str:
+        """Where the broker is. Raises Unavailable: nobody has said it yet."""
         urls = [self._url] if self._url else [url.address for url in self._broker().configuration.urls]
         if not urls:
             raise Unavailable("The component directory lists no address of the broker.")
@@ -164,7 +165,7 @@ class Membership:
         """Certificates have changed: sign, decrypt and log in with what is preferred now."""
         now = self._clock.now()
         try:
-            held = credentials.load(self._folder)
+            held = credentials.load(self.folder)
             self._sealer.use(held.keys(now))
             pair = held.preferred(CertificateType.AUTHENTICATION, now)
         except (OSError, pki.CertificateRefused) as error:

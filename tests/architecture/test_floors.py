@@ -50,7 +50,7 @@ FLOORS = (
         ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs"),
         ANY,
     ),
-    Floor(7, ("hub.app", "hub.directory_service", "hub.verbs"), ANY),
+    Floor(7, ("hub.app", "hub.directory_service", "hub.doctor", "hub.verbs"), ANY),
     Floor(7, ("gateways", "raml"), ANY),
 )
 PURE = range(5)

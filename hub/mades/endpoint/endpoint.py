@@ -17,10 +17,11 @@ from hub.mades.endpoint.preparation import Render
 from hub.mades.endpoint.receiver import Changed, Intake, Receive, Receiver
 from hub.mades.endpoint.seals import Seals
 from hub.mades.endpoint.sender import Sender
-from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.endpoint.tracing import TRACE_EXPIRY, trace
+from hub.mades.message import BusinessType, InternalType
 from hub.mades.paths import Party
 from hub.mades.seal import Verified
-from hub.ports import Clock, Commit, Outbox, OutgoingMessage, Publication, Queue, Refused, Transport, Unroutable
+from hub.ports import Clock, Commit, Outbox, OutgoingMessage, Queue, Refused, Transport, Unroutable
 
 PREFETCH: Final = {Queue.URGENT: 32, Queue.BULK: 64}
 BEAT_S: Final = 10.0
@@ -29,7 +30,6 @@ OVERDUE: Final = timedelta(seconds=60)
 
 TEST_EVERY: Final = timedelta(minutes=5)
 """How often a receiver who owes an acknowledgement is asked whether it is there."""
-TRACE_EXPIRY: Final = timedelta(seconds=30)
 
 
 class Ping(Struct, frozen=True):
@@ -143,7 +143,7 @@ class Endpoint:
         answer = self._pings[message_id] = asyncio.get_running_loop().create_future()
         patience = asyncio.create_task(self._sleep(TRACE_EXPIRY.total_seconds()), name=f"{self._code}.ping")
         try:
-            await self._trace(InternalType.TRACING, message_id, receiver, business_type)
+            await self._trace(message_id, receiver, business_type)
             at_broker = self._clock.monotonic()
             await asyncio.wait((answer, patience), return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -195,7 +195,7 @@ class Endpoint:
         message_id = uuid4().hex
         self._tests[receiver] = message_id, now
         try:
-            await self._trace(InternalType.TRACING, message_id, receiver, BusinessType.ACK)
+            await self._trace(message_id, receiver, BusinessType.ACK)
         except (Unavailable, Unroutable, Refused) as error:
             self._log.warning("test.not_sent", receiver=receiver, why=str(error))
 
@@ -219,43 +219,20 @@ class Endpoint:
                 waiting.set_result(self._clock.monotonic())
             return
         try:
-            await self._trace(InternalType.TRACED, uuid4().hex, message.sender, message.business_type, answers=proof)
+            await self._trace(uuid4().hex, message.sender, message.business_type, answers=proof)
         except (Unavailable, Unroutable, Refused) as error:
             self._log.warning("trace.not_answered", sender=message.sender, why=str(error))
 
-    async def _trace(
-        self,
-        internal_type: InternalType,
-        message_id: str,
-        receiver: str,
-        business_type: str,
-        answers: Verified | None = None,
-    ) -> None:
-        now = self._clock.now()
-        message = Message(
-            message_id=message_id,
-            internal_type=internal_type,
+    async def _trace(self, message_id: str, receiver: str, business_type: str, answers: Verified | None = None) -> None:
+        await trace(
+            self._transport,
+            self._seals,
             sender=self._code,
             receiver=receiver,
+            now=self._clock.now(),
+            message_id=message_id,
             business_type=business_type,
-            generated=now,
-            expires=now + TRACE_EXPIRY,
-            related=answers.message.message_id if answers else None,
-            related_manifest_digest=answers.manifest_digest if answers else None,
-            event_time=now if answers else None,
-        )
-        await self._transport.publish(
-            Publication(
-                message_id=message_id,
-                internal_type=internal_type,
-                sender=self._code,
-                receiver=receiver,
-                business_type=business_type,
-                urgent=True,
-                expires=message.expires,
-                body=(await self._seals.close(message)).body,
-                correlation_id=message.related,
-            )
+            answers=answers,
         )
 
     async def _sleep(self, seconds: float) -> None:
