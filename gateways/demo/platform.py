@@ -41,11 +41,11 @@ from hub.directory_service.authority import founded_authority
 from hub.directory_service.founding import Founder
 from hub.directory_service.process import serving
 from hub.errors import SettingsError
-from hub.mades.amqp import AmqpTransport
 from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
 from hub.mades.tls import server_context
+from hub.ports import Transport
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
@@ -157,7 +157,7 @@ class _Site:
         await migrate(url)
         return url
 
-    async def _exchange(self, name: str, party: Party) -> tuple[Membership, AmqpTransport]:
+    async def _exchange(self, name: str, party: Party) -> tuple[Membership, Transport]:
         membership = Membership(bootstrap.member(self._folder, name), clock=SystemClock())
         return membership, await self._stack.enter_async_context(membership.exchanging(party, hub=HUB))
 

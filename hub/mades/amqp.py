@@ -166,7 +166,11 @@ class AmqpTransport:
             raise Unavailable(f"No broker answers at {parts.hostname}:{parts.port}.") from error
         transport = cls(connection, queues, publish_timeout_s=publish_timeout_s, watch_s=watch_s)
         try:
-            await transport._open()
+            async with asyncio.timeout(publish_timeout_s):
+                await transport._open()
+        except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
+            await connection.close()
+            raise Unavailable(f"The broker at {parts.hostname}:{parts.port} opens no channel: {error!r}.") from error
         except BaseException:
             await connection.close()
             raise

@@ -20,11 +20,12 @@ from hub.directory.values import ComponentRecord, Configuration, Implementation,
 from hub.errors import Rejected, SettingsError, Unavailable
 from hub.mades import credentials, enrolment, paths, pki
 from hub.mades.amqp import AmqpTransport
+from hub.mades.approach import Approach
 from hub.mades.certificates import CertificateType
 from hub.mades.directory_client import client_in
 from hub.mades.endpoint import Seals
 from hub.mades.seal import Sealer
-from hub.ports import Clock
+from hub.ports import Clock, Transport
 from hub.version import VERSION
 
 MADES_VERSION: Final = 2
@@ -63,6 +64,7 @@ class Membership:
         self._sealer = Sealer(self.code, keys, self.copy)
         self.seals = Seals(self._sealer, refresh=self._refresh, route=self.copy.path, trouble=self.trouble)
         self._loops: list[asyncio.Task[None]] = []
+        self._road: Approach | None = None
 
     async def _refresh(self, partner: str) -> None:
         """Ask the directory out of turn; what goes wrong shows in its `trouble`."""
@@ -86,17 +88,20 @@ class Membership:
                 return
 
     @asynccontextmanager
-    async def exchanging(self, party: paths.Party, *, hub: str, heartbeat_s: int = 10) -> AsyncIterator[AmqpTransport]:
+    async def exchanging(self, party: paths.Party, *, hub: str, heartbeat_s: int = 10) -> AsyncIterator[Transport]:
         """The road to the broker, for as long as the block lasts; meanwhile directory and certificates are followed.
 
-        Waits until directory and broker answer.
+        Waits for the directory when it never answered before, and for the broker not at all: what is written meanwhile
+        leaves when it answers.
 
         Raises:
             SettingsError: the directory refuses what this component says of itself.
             Refused: the broker does not let this component in.
         """
         await self._join(party, hub)
-        road = await self._connected(heartbeat_s)
+        self._road = road = Approach(lambda: self._connected(heartbeat_s), clock=self._clock)
+        await road.attempt()
+        approaching = asyncio.create_task(road.run(), name=f"{self.code}.approach")
         self._loops = [
             asyncio.create_task(self.client.run(), name=f"{self.code}.directory"),
             asyncio.create_task(self._use_in_turn(), name=f"{self.code}.certificates"),
@@ -104,24 +109,19 @@ class Membership:
         try:
             yield road
         finally:
-            for loop in self._loops:
-                loop.cancel()
-            await asyncio.gather(*self._loops, return_exceptions=True)
+            for task in (approaching, *self._loops):
+                task.cancel()
+            await asyncio.gather(approaching, *self._loops, return_exceptions=True)
             await road.close()
 
     async def _connected(self, heartbeat_s: int) -> AmqpTransport:
-        while True:
-            try:
-                return await AmqpTransport.connect(
-                    self.broker_url(),
-                    code=self.code,
-                    tls=self.tls,
-                    suffix=self.told.queue_suffix,
-                    heartbeat_s=heartbeat_s,
-                )
-            except Unavailable as error:
-                log.warning("broker.unavailable", component=self.code, retry_s=PAUSE_S, error=str(error))
-                await self._clock.sleep(PAUSE_S)
+        return await AmqpTransport.connect(
+            self.broker_url(),
+            code=self.code,
+            tls=self.tls,
+            suffix=self.told.queue_suffix,
+            heartbeat_s=heartbeat_s,
+        )
 
     def must_be(self, code: str, setting: str) -> None:
         """Raise SettingsError unless this is the component that `setting` names."""
@@ -132,7 +132,7 @@ class Membership:
         """What keeps this component from working with others; None when nothing does."""
         if any(loop.done() for loop in self._loops):
             return "The component directory is no longer followed. See the log, then start again."
-        return self.copy.stale()
+        return self.copy.stale() or (self._road.trouble if self._road else None)
 
     def broker_url(self) -> str:
         """Where the broker is. Raises Unavailable: nobody has said it yet."""

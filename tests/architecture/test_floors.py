@@ -40,7 +40,7 @@ FLOORS = (
     Floor(5, ("hub.store", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),
     Floor(5, ("hub.mades.seal", "hub.mades.keyring", "hub.mades.cipher", "hub.mades.signature"), ANY),
     Floor(5, ("hub.mades.pki", "hub.mades.directory_client", "hub.mades.provision"), ANY),
-    Floor(5, ("hub.mades.management", "hub.mades.tls"), ANY),
+    Floor(5, ("hub.mades.management", "hub.mades.tls", "hub.mades.approach"), ANY),
     Floor(5, ("hub.mades.credentials", "hub.mades.directory_copy", "hub.mades.enrolment", "hub.mades.https"), ANY),
     Floor(6, ("hub.desk", "hub.lanes", "hub.feed", "hub.dispatch", "hub.mades.endpoint", "hub.mades.membership"), ANY),
     Floor(6, ("hub.mades.backlog",), ANY),
