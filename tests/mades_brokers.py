@@ -67,12 +67,19 @@ class Certificates:
     def client(self, code: str, kind: CertificateType = AUTHENTICATION) -> ssl.SSLContext:
         """What a component connects with, or tries to."""
         if (code, kind) not in self._contexts:
-            key = pki.make_key()
-            leaf = pki.issue(key.public_key(), code, kind, authority=self._issuing, now=self._now)
-            certificate, key_file = self._write(f"{code.replace(':', '-')}-{kind}", leaf, key)
+            certificate, key_file = self.client_files(code, kind)
             context = client_context(certificate=certificate, key=key_file, authority=self.authority)
             self._contexts[code, kind] = context
         return self._contexts[code, kind]
+
+    def client_files(self, code: str, kind: CertificateType = AUTHENTICATION) -> tuple[Path, Path]:
+        """The same as files: the certificate with its issuer, and its key."""
+        name = f"{code.replace(':', '-')}-{kind}"
+        files = self._directory / f"{name}.pem", self._directory / f"{name}.key"
+        if files[0].exists():
+            return files
+        key = pki.make_key()
+        return self._write(name, pki.issue(key.public_key(), code, kind, authority=self._issuing, now=self._now), key)
 
     def _write(self, name: str, leaf: x509.Certificate, key: pki.PrivateKey) -> tuple[Path, Path]:
         certificate, key_file = self._directory / f"{name}.pem", self._directory / f"{name}.key"

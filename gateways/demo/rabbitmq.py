@@ -62,11 +62,20 @@ def _installed(directory: Path, tls: ServerFiles) -> RabbitNode:
 
 def _fresh(directory: Path, tls: ServerFiles) -> RabbitNode:
     """A node from the distribution's package, which root need not ask anybody for."""
+    installed_afresh("rabbitmq-server")
+    return _installed(directory, tls)
+
+
+def installed_afresh(package: str) -> None:
+    """Have a package of the distribution installed.
+
+    Raises:
+        Unavailable: we are not root, there is no apt-get, or it fails; the message says which.
+    """
     apt = shutil.which("apt-get")
     if os.geteuid() != 0 or apt is None:
         raise Unavailable("Only root can install one, and only with apt-get.")
-    _alone(lambda: _install(apt))
-    return _installed(directory, tls)
+    _alone(lambda: _install(apt, package))
 
 
 def _alone(work: Callable[[], None]) -> None:
@@ -79,14 +88,14 @@ def _alone(work: Callable[[], None]) -> None:
         os.close(lock)
 
 
-def _install(apt: str) -> None:
+def _install(apt: str, package: str) -> None:
     """Install without starting the service of the system."""
     is_ours = not POLICY.exists()
     if is_ours:
         POLICY.touch(mode=0o755)
         POLICY.write_text("#!/bin/sh\nexit 101\n")
     try:
-        for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "rabbitmq-server"]):
+        for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", package]):
             done = subprocess.run(  # noqa: S603 # the system's own package manager, no shell
                 [apt, "-o", "DPkg::Lock::Timeout=300", *words],
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},

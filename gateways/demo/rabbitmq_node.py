@@ -28,7 +28,8 @@ OPERATOR: Final = "provisioner"
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 20.0
 VARIABLE: Final = "TPS_RABBITMQ_SERVER"
-PLUGINS: Final = ("rabbitmq_auth_mechanism_ssl", "rabbitmq_management")
+PLUGINS: Final = ("rabbitmq_auth_mechanism_ssl", "rabbitmq_management", "rabbitmq_amqp1_0")
+"""The last one does nothing from 4.0 on, where AMQP 1.0 is spoken without it."""
 
 
 class RabbitNode:
