@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 
-from gateways.demo.founding import BROKER, DIRECTORY, HOST, HUB, directory_settings, everybody, member
+from gateways.demo.founding import BROKER, DIRECTORY, HOST, HUB, directory_settings, everybody
 from gateways.demo.rabbitmq import Rabbit, rabbitmq
 from hub.directory_service import Directory
 from hub.directory_service.authority import founded_authority
+from hub.directory_service.bootstrap import member
 from hub.directory_service.founding import Founder, ServerFiles
 from hub.directory_service.process import serving
 from hub.mades import credentials, provision
