@@ -45,6 +45,7 @@ from hub.ports import Clock, MessageState, OutgoingMessage, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from hub.values import Role
+from hub.web.exchange import exchange_measures
 from hub.web.health import Health, Measure
 
 log = structlog.get_logger("gateways.gateway")
@@ -187,17 +188,11 @@ class Gateway:
 
     def measures(self) -> Iterator[Measure]:
         """What this gateway has done and what waits; no participant is named (NF3)."""
-        status = self.endpoint.status()
         yield Measure("log_position", "Events in the log.", self.desk.position)
         yield Measure("commits_total", "Batches committed.", self.desk.commits, counts=True)
         yield Measure("commands_waiting", "Commands not decided yet.", self.desk.waiting)
         yield Measure("set_aside_total", "Documents that made the code fail (R30).", self.desk.set_aside, counts=True)
-        yield Measure("messages_sent_total", "Messages the broker has confirmed.", status.sent, counts=True)
-        yield Measure("messages_received_total", "Messages taken in.", status.received, counts=True)
-        yield Measure("messages_repeated_total", "Messages that came again.", status.duplicates, counts=True)
-        yield Measure("messages_refused_total", "Messages refused for good.", status.refused, counts=True)
-        yield Measure("messages_dead_total", "Messages buried.", status.dead, counts=True)
-        yield Measure("messages_waiting", "Messages not delivered yet.", self.backlog.waiting)
+        yield from exchange_measures(self.endpoint.status())
         yield Measure("polls", "Long polls that wait.", self.door.polling)
 
     async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:

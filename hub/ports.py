@@ -407,6 +407,9 @@ class Outbox(Protocol):
     async def waiting(self) -> int:
         """How many business messages are not delivered yet."""
 
+    async def oldest(self) -> datetime | None:
+        """When the oldest of those was accepted; None when nothing waits."""
+
     async def proofs(self, message_id: str) -> Mapping[str, bytes]:
         """The signed acknowledgements that arrived for a message, by internal type: what its receiver cannot deny."""
 
@@ -466,6 +469,10 @@ class Transport(Protocol):
     @property
     def volatile(self) -> bool:
         """Whether the broker forgets its messages when it stops (R31)."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands at this moment."""
 
     def on_connected(self, callback: Callable[[], None]) -> None:
         """Call this each time the connection to the broker is made anew."""

@@ -30,6 +30,7 @@ from hub.ports import OPERATOR, Clock, Scope, Transport
 from hub.rows import PARTICIPANTS, Participant
 from hub.settings import Hub as Market
 from hub.values import Role
+from hub.web.exchange import exchange_measures
 from hub.web.health import Measure
 
 LARGE_BYTES: Final = 64 * 1024
@@ -222,16 +223,11 @@ class Hub:
 
     def measures(self) -> Iterator[Measure]:
         """What this hub has done and what waits; no participant is named (NF3)."""
-        status = self.endpoint.status()
         yield Measure("log_position", "Events in the log.", self.desk.position)
         yield Measure("commits_total", "Batches committed.", self.desk.commits, counts=True)
         yield Measure("commands_waiting", "Commands not decided yet.", self.desk.waiting)
         yield Measure("set_aside_total", "Documents that made the code fail (R30).", self.desk.set_aside, counts=True)
-        yield Measure("messages_sent_total", "Messages the broker has confirmed.", status.sent, counts=True)
-        yield Measure("messages_received_total", "Messages taken in.", status.received, counts=True)
-        yield Measure("messages_repeated_total", "Messages that came again.", status.duplicates, counts=True)
-        yield Measure("messages_refused_total", "Messages refused for good.", status.refused, counts=True)
-        yield Measure("messages_dead_total", "Messages buried.", status.dead, counts=True)
+        yield from exchange_measures(self.endpoint.status())
         yield Measure("waits", "Waits for rows.", len(self.bells))
 
 

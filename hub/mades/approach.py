@@ -62,6 +62,11 @@ class Approach:
         """Whether the broker forgets its messages when it stops (R31); one that is away is not asked yet."""
         return self._road is not None and self._road.volatile
 
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands at this moment."""
+        return self._road is not None and self._road.connected
+
     def on_connected(self, callback: Callable[[], None]) -> None:
         """Call this each time the connection to the broker is made anew, also the first when it comes late."""
         self._callbacks.append(callback)

@@ -23,7 +23,7 @@ from hub.mades.amqp import AmqpTransport
 from hub.mades.approach import Approach
 from hub.mades.certificates import CertificateType
 from hub.mades.directory_client import client_in
-from hub.mades.endpoint import Seals
+from hub.mades.endpoint import Seals, Standing
 from hub.mades.seal import Sealer
 from hub.ports import Clock, Transport
 from hub.version import VERSION
@@ -52,7 +52,7 @@ class Membership:
         try:
             held = credentials.load(folder)
             self.told = enrolment.component_in(folder)
-            keys = held.keys(clock.now())
+            keys, self._ends = held.keys(clock.now()), held.ends()
             self.tls = held.client_context(clock.now())
             self.client = client_in(folder, clock=clock, jitter=_spread, renewed=self._use_newer)
         except (OSError, msgspec.DecodeError, pki.CertificateRefused) as error:
@@ -62,7 +62,9 @@ class Membership:
             ) from error
         self.code, self.copy = self.told.code, self.client.copy
         self._sealer = Sealer(self.code, keys, self.copy)
-        self.seals = Seals(self._sealer, refresh=self._refresh, route=self.copy.path, trouble=self.trouble)
+        self.seals = Seals(
+            self._sealer, refresh=self._refresh, route=self.copy.path, trouble=self.trouble, standing=self.standing
+        )
         self._loops: list[asyncio.Task[None]] = []
         self._road: Approach | None = None
 
@@ -132,7 +134,18 @@ class Membership:
         """What keeps this component from working with others; None when nothing does."""
         if any(loop.done() for loop in self._loops):
             return "The component directory is no longer followed. See the log, then start again."
+        if self._ends <= self._clock.now():
+            return f"The certificates ended on {self._ends:%Y-%m-%d}. Register anew."
         return self.copy.stale() or (self._road.trouble if self._road else None)
+
+    def standing(self) -> Standing:
+        """What this component stands on."""
+        now = self._clock.now()
+        return Standing(
+            content_id=self.copy.content_id,
+            directory_age=now - self.copy.confirmed if self.copy.confirmed else None,
+            certificates_left=self._ends - now,
+        )
 
     def broker_url(self) -> str:
         """Where the broker is. Raises Unavailable: nobody has said it yet."""
@@ -167,6 +180,7 @@ class Membership:
         try:
             held = credentials.load(self.folder)
             self._sealer.use(held.keys(now))
+            self._ends = held.ends()
             pair = held.preferred(CertificateType.AUTHENTICATION, now)
         except (OSError, pki.CertificateRefused) as error:
             log.error("certificates.unusable", component=self.code, error=str(error))

@@ -206,6 +206,11 @@ class MemoryTransport:
         """Whether the network forgets its messages when it stops (R31)."""
         return self._network.volatile
 
+    @property
+    def connected(self) -> bool:
+        """Whether it was not closed yet."""
+        return not self._closed.is_set()
+
     def on_connected(self, callback: Callable[[], None]) -> None:
         """Call this each time the connection is made anew."""
         self._callbacks.append(callback)

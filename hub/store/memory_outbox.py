@@ -261,9 +261,16 @@ class MemoryOutbox:
         """Status and trace of one business message."""
         return next((_status(outgoing) for outgoing in self._of([message_id]) if outgoing.business), None)
 
+    def _undelivered(self) -> Iterator[Outgoing]:
+        return (o for o in self._queue.values() if o.business and o.state is MessageState.ACCEPTED)
+
     async def waiting(self) -> int:
         """How many business messages are not delivered yet."""
-        return sum(o.business and o.state is MessageState.ACCEPTED for o in self._queue.values())
+        return sum(1 for _ in self._undelivered())
+
+    async def oldest(self) -> datetime | None:
+        """When the oldest of those was accepted; None when nothing waits."""
+        return min((outgoing.message.accepted for outgoing in self._undelivered()), default=None)
 
     async def proofs(self, message_id: str) -> Mapping[str, bytes]:
         """The signed acknowledgements that arrived for a message, by internal type."""

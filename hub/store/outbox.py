@@ -172,6 +172,11 @@ class PostgresOutbox:
         """How many business messages are not delivered yet."""
         return int(await self._database.value("waiting"))
 
+    async def oldest(self) -> datetime | None:
+        """When the oldest of those was accepted; None when nothing waits."""
+        accepted: datetime | None = await self._database.value("oldest")
+        return accepted
+
     async def proofs(self, message_id: str) -> Mapping[str, bytes]:
         """The signed acknowledgements that arrived for a message, by internal type."""
         return {

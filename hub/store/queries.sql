@@ -215,6 +215,9 @@ from out_message as message where message_id = $1 and internal_type = 'STANDARD_
 -- name: waiting
 select count(*) from out_message where internal_type = 'STANDARD_MESSAGE' and state = 'ACCEPTED'
 
+-- name: oldest
+select min(accepted) from out_message where internal_type = 'STANDARD_MESSAGE' and state = 'ACCEPTED'
+
 -- name: find_key
 -- scope, key
 select fingerprint, documents from idempotency_key where scope = $1 and key = $2

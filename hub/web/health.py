@@ -6,6 +6,7 @@ with the reason. `GET /metrics` is the Prometheus text format; no measure names 
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import groupby
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Final
 
@@ -22,12 +23,13 @@ TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Measure(Struct, frozen=True):
-    """One number about this process. `counts` says that it only grows."""
+    """One number about this process. `counts` says that it only grows; with a `reason` there is one for each."""
 
     name: str
     help: str
     value: float
     counts: bool = False
+    reason: str = ""
 
 
 class Health(Collector):
@@ -40,9 +42,8 @@ class Health(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every measure, as Prometheus has it."""
-        for measure in self._measures():
-            family = CounterMetricFamily if measure.counts else GaugeMetricFamily
-            yield family(PREFIX + measure.name, measure.help, value=measure.value)
+        for _, group in groupby(self._measures(), key=lambda measure: measure.name):
+            yield _family(list(group))
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Routes to add to an application."""
@@ -61,6 +62,15 @@ class Health(Collector):
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": TEXT})
+
+
+def _family(measures: Sequence[Measure]) -> Metric:
+    first = measures[0]
+    kind = CounterMetricFamily if first.counts else GaugeMetricFamily
+    family = kind(PREFIX + first.name, first.help, labels=["reason"] if first.reason else [])
+    for each in measures:
+        family.add_metric([each.reason] if each.reason else [], each.value)
+    return family
 
 
 @asynccontextmanager

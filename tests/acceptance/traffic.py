@@ -99,6 +99,11 @@ class Tap:
         """As the road says."""
         return self._road.volatile
 
+    @property
+    def connected(self) -> bool:
+        """As the road says."""
+        return self._road.connected
+
     def on_connected(self, callback: Callable[[], None]) -> None:
         """As on the road."""
         self._road.on_connected(callback)

@@ -83,6 +83,7 @@ FROM_HUB = (
     "hub.store",
     "hub.values",
     "hub.web.health",
+    "hub.web.exchange",
     "hub.web.sockets",
 )
 """What gateways may use of the hub: its machine and its words."""

@@ -714,6 +714,18 @@ async def test_messages_wait_until_they_are_delivered_acknowledgements_do_not_co
     assert await store.outbox.waiting() == 1
 
 
+async def test_the_age_of_what_waits_is_that_of_the_oldest_that_is_not_delivered(store: Store) -> None:
+    assert await store.outbox.oldest() is None
+    await keep(store, leaving("d1"))
+    first = (await publish(store))[0]
+    await store.outbox.acknowledge([acknowledgement(first.message_id)], now=NOW)
+    assert await store.outbox.oldest() is None
+
+    await keep(store, leaving("d2"), inbox=[taken_in("m1")])
+
+    assert await store.outbox.oldest() == NOW
+
+
 # What a message box needs: ids that are chosen, and messages that are confirmed later
 
 

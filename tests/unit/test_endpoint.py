@@ -457,7 +457,7 @@ async def test_a_message_from_the_future_is_refused(world: World) -> None:
 
     assert world.hub.effects == []
     assert world.hub.endpoint is not None
-    assert world.hub.endpoint.status().refused == 1
+    assert world.hub.endpoint.status().refused == {"E-CLOCK": 1}
 
 
 async def test_a_document_that_cannot_be_made_fails_and_the_others_leave(world: World) -> None:
@@ -607,3 +607,59 @@ async def test_a_connectivity_test_names_the_hop_that_does_not_answer() -> None:
             await away
         with pytest.raises(PingFailed, match="broker did not take"):
             await forbidden
+
+
+# What an endpoint says of itself.
+
+
+async def test_an_endpoint_counts_what_waits_and_knows_the_age_of_the_oldest() -> None:
+    async with running("north") as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.run(30)
+        await world.north.submit(HUB, "more", BusinessType.POINTS)
+        await world.run(60)
+
+        assert world.north.endpoint is not None
+        status = world.north.endpoint.status()
+        assert status.waiting_to_deliver == 2
+        assert status.oldest_waiting_s == pytest.approx(90, abs=1)
+
+        world.start(world.hub)
+        await world.run(12)
+
+        status = world.north.endpoint.status()
+        assert (status.waiting_to_deliver, status.oldest_waiting_s, status.sent) == (0, 0, 2)
+        assert status.waiting_to_receive == 0
+
+
+async def test_a_message_that_fails_is_counted_by_its_reason_at_both_ends(world: World) -> None:
+    world.hub.faults["receive points"] = [Forbidden("not yours")]
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.run(2)
+
+    assert world.north.endpoint is not None
+    assert world.hub.endpoint is not None
+    assert world.north.endpoint.status().failed == {"E-BA-REJECTED": 1}
+    assert world.hub.endpoint.status().refused == {"E-BA-REJECTED": 1}
+
+
+async def test_a_message_that_is_tried_again_is_counted_each_time(world: World) -> None:
+    world.network.faults.drop = 1.0
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.run(5)
+
+    assert world.north.endpoint is not None
+    assert world.north.endpoint.status().retried > 1
+
+
+async def test_an_endpoint_without_its_broker_takes_no_work_and_says_so() -> None:
+    async with running("hub") as world:
+        road = world.network.attach(NORTH)
+        endpoint = world.north.start(road)
+        await world.run()
+        assert (endpoint.status().is_connected, endpoint.status().trouble) == (True, None)
+
+        await road.close()
+
+        status = endpoint.status()
+        assert (status.is_connected, status.trouble) == (False, "The broker is not connected.")

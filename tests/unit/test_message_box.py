@@ -486,7 +486,12 @@ async def test_a_box_says_what_it_has_done_and_whether_it_takes_work(world: Worl
         "log_position": 1,
         "messages_sent_total": 1,
         "messages_received_total": 1,
-        "messages_waiting": 0,
+        "messages_repeated_total": 0,
+        "messages_retried_total": 0,
+        "messages_waiting_to_deliver": 0,
+        "messages_oldest_waiting_s": 0,
+        "messages_waiting_to_receive": 0,
+        "broker_connected": 1,
         "messages_unconfirmed": 1,
     }
 

@@ -29,6 +29,7 @@ from hub.mades.message import URGENT, BusinessType
 from hub.mades.paths import Party
 from hub.ports import Clock, InboxEntry, OutgoingMessage, Scope, Transport
 from hub.store.codec import digest_of
+from hub.web.exchange import exchange_measures
 from hub.web.health import Measure
 
 FOLLOW_S: Final = 1.0
@@ -136,11 +137,8 @@ class MessageBox:
 
     def measures(self) -> Iterator[Measure]:
         """What this box has done and what waits; no component is named (NF3)."""
-        status = self.endpoint.status()
         yield Measure("log_position", "Events in the log.", self.desk.position)
-        yield Measure("messages_sent_total", "Messages the broker has confirmed.", status.sent, counts=True)
-        yield Measure("messages_received_total", "Messages taken in.", status.received, counts=True)
-        yield Measure("messages_waiting", "Messages not delivered yet.", self.backlog.waiting)
+        yield from exchange_measures(self.endpoint.status())
         yield Measure("messages_unconfirmed", "Messages nobody has confirmed yet.", len(self.brain.state.inbox))
 
     async def _receive(self, incoming: Incoming) -> None:

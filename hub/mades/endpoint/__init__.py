@@ -5,6 +5,6 @@ A component's endpoint holds its outbox, its inbox and its road; it knows no doc
 
 from hub.mades.endpoint.endpoint import Endpoint, EndpointStatus, Ping, PingFailed
 from hub.mades.endpoint.inspection import Incoming
-from hub.mades.endpoint.seals import Seals
+from hub.mades.endpoint.seals import Seals, Standing
 
-__all__ = ["Endpoint", "EndpointStatus", "Incoming", "Ping", "PingFailed", "Seals"]
+__all__ = ["Endpoint", "EndpointStatus", "Incoming", "Ping", "PingFailed", "Seals", "Standing"]

@@ -1,7 +1,8 @@
 """One component's endpoint: its loops, the connectivity test, and what an operator may know about it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -15,9 +16,10 @@ from hub.mades.endpoint.inspection import Inspector, PartyOf
 from hub.mades.endpoint.patience import until_available
 from hub.mades.endpoint.preparation import Render
 from hub.mades.endpoint.receiver import Changed, Intake, Receive, Receiver
-from hub.mades.endpoint.seals import Seals
+from hub.mades.endpoint.seals import Seals, Standing
 from hub.mades.endpoint.sender import Sender
 from hub.mades.endpoint.tracing import TRACE_EXPIRY, trace
+from hub.mades.exchange import EXPIRED
 from hub.mades.message import BusinessType, InternalType
 from hub.mades.paths import Party
 from hub.mades.seal import Verified
@@ -49,8 +51,17 @@ class EndpointStatus(Struct, frozen=True, kw_only=True):
     sent: int
     received: int
     duplicates: int
-    refused: int
-    dead: int
+    retried: int
+    failed: Mapping[str, int]
+    refused: Mapping[str, int]
+    dead: Mapping[str, int]
+    """These three by code of the error catalogue."""
+    waiting_to_deliver: int
+    oldest_waiting_s: float
+    """These two as of the last beat, at most ten seconds ago."""
+    waiting_to_receive: int
+    is_connected: bool
+    standing: Standing | None
     trouble: str | None
 
 
@@ -91,6 +102,10 @@ class Endpoint:
         self._tests: dict[str, tuple[str, datetime]] = {}
         self._answered: dict[str, datetime] = {}
         self._seals = seals
+        self._intakes: list[Intake] = []
+        self._expired = Counter[str]()
+        self._waiting = 0
+        self._oldest: datetime | None = None
         self._sender = Sender(
             code, transport=transport, outbox=outbox, clock=clock, render=render, seals=self._seals, log=self._log
         )
@@ -114,7 +129,7 @@ class Endpoint:
             tasks.create_task(self._sender.run(), name=f"{self._code}.sender")
             tasks.create_task(self._beat(), name=f"{self._code}.beat")
             for queue in Queue:
-                intake = Intake()
+                self._intakes.append(intake := Intake())
                 tasks.create_task(self._receiver.run(intake), name=f"{self._code}.receiver.{queue}")
                 tasks.create_task(self._consume(queue, intake), name=f"{self._code}.consumer.{queue}")
 
@@ -128,10 +143,21 @@ class Endpoint:
             sent=self._sender.sent,
             received=self._receiver.received,
             duplicates=self._receiver.duplicates,
+            retried=self._sender.retried,
+            failed=self._sender.failed + self._receiver.failed + self._expired,
             refused=self._receiver.refused,
             dead=self._receiver.dead,
-            trouble=self._sender.trouble or self._seals.trouble(),
+            waiting_to_deliver=self._waiting,
+            oldest_waiting_s=(self._clock.now() - self._oldest).total_seconds() if self._oldest else 0,
+            waiting_to_receive=sum(intake.held for intake in self._intakes),
+            is_connected=self._transport.connected,
+            standing=self._seals.standing(),
+            trouble=self._trouble(),
         )
+
+    def _trouble(self) -> str | None:
+        away = None if self._transport.connected else "The broker is not connected."
+        return self._sender.trouble or self._seals.trouble() or away
 
     async def ping(self, receiver: str, *, business_type: BusinessType = BusinessType.ACK) -> Ping:
         """Connectivity test: a tracing message to `receiver`, who answers at once and shows it to nobody.
@@ -167,11 +193,17 @@ class Endpoint:
         while True:
             await until_available(self._clock, self._log, self._expire, "outbox")
             await until_available(self._clock, self._log, self._recover, "outbox")
+            await until_available(self._clock, self._log, self._measure, "outbox")
             await self._clock.sleep(BEAT_S)
+
+    async def _measure(self) -> None:
+        """Once a beat, so that no look at the measures costs the store anything."""
+        self._waiting, self._oldest = await self._outbox.waiting(), await self._outbox.oldest()
 
     async def _expire(self) -> None:
         now = self._clock.now()
         if expired := await self._outbox.expire(now=now):
+            self._expired[EXPIRED] += len(expired)
             self._log.warning("messages.expired", documents=len(expired))
             self._changed(expired)
         overdue = await self._outbox.overdue(business_type=BusinessType.UNFORESEEN, since=now - OVERDUE)

@@ -9,6 +9,7 @@ worked in arrival order, in batches of whatever has come meanwhile (R28).
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
@@ -34,11 +35,14 @@ class Intake:
     """Deliveries in arrival order; bounded by the prefetch of the consumer that fills it."""
 
     def __init__(self) -> None:
+        self.held = 0
+        """Deliveries that were put and are not worked through yet."""
         self._waiting: list[Delivery] = []
         self._bell = asyncio.Event()
 
     async def put(self, delivery: Delivery) -> None:
         """Take a delivery; it is settled later, by the receiver."""
+        self.held += 1
         self._waiting.append(delivery)
         self._bell.set()
 
@@ -70,12 +74,16 @@ class Receiver:
         self._outbox, self._inbox, self._clock = outbox, inbox, clock
         self._receive, self._traced, self._changed = receive, traced, changed
         self._log = log
-        self.received = self.duplicates = self.refused = self.dead = 0
+        self.received = self.duplicates = 0
+        self.refused, self.dead, self.failed = Counter[str](), Counter[str](), Counter[str]()
+        """By reason; `failed` are ours, as their receivers have told."""
 
     async def run(self, intake: Intake) -> None:
         """Work through deliveries for ever."""
         while True:
-            await self.take_in(await intake.take())
+            deliveries = await intake.take()
+            await self.take_in(deliveries)
+            intake.held -= len(deliveries)
 
     async def take_in(self, deliveries: Sequence[Delivery]) -> None:
         """Work through deliveries that came together; none of them can stop the others."""
@@ -118,6 +126,7 @@ class Receiver:
         )
         for letter, _ in signed:
             await letter.delivery.settle()
+        self.failed.update(each.reason or "" for each in received if each.internal_type is InternalType.FAILURE)
         if changed:
             self._changed(changed)
 
@@ -199,7 +208,7 @@ class Receiver:
         ):
             await self._bury(delivery, error.code)
             return
-        self.refused += 1
+        self.refused[error.code] += 1
         self._log.warning("message.refused", message=claim.message_id, sender=claim.sender, why=str(error))
         await self._patiently(
             lambda: self._outbox.enqueue_failure(
@@ -216,7 +225,7 @@ class Receiver:
         await delivery.settle()
 
     async def _bury(self, delivery: Delivery, code: str) -> None:
-        self.dead += 1
+        self.dead[code] += 1
         self._log.warning("message.buried", user=delivery.user_id, why=code)
         await delivery.refuse()
 

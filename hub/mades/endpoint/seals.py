@@ -6,8 +6,10 @@ once, and what cannot be judged without it waits.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from hub.errors import Unavailable
 from hub.mades.errors import MadesError
@@ -30,11 +32,19 @@ Route = Callable[[str, str, datetime], object]
 """The path to a receiver for a business type at an instant; raises MadesError when there is none."""
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """What a component stands on: its copy of the directory and its certificates."""
+
+    content_id: int
+    directory_age: timedelta | None
+    certificates_left: timedelta
+
+
 class Seals:
     """The sealer of a component at work.
 
     `refresh` fetches the directory once more, as far as it can; `route` finds the path its receiver has declared;
-    `trouble` says why neither can be relied on now.
+    `trouble` says why neither can be relied on now, `standing` what they are.
     """
 
     def __init__(
@@ -44,8 +54,9 @@ class Seals:
         refresh: Refresh | None = None,
         route: Route | None = None,
         trouble: Callable[[], str | None] = lambda: None,
+        standing: Callable[[], Standing | None] = lambda: None,
     ) -> None:
-        self.trouble = trouble
+        self.trouble, self.standing = trouble, standing
         self._sealer, self._refresh, self._route = sealer, refresh, route
 
     async def close(self, message: Message) -> Closed:

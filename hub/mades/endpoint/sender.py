@@ -6,6 +6,7 @@ and bulk messages have a loop each, so that no large list is in the way of a lim
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -57,7 +58,9 @@ class Sender:
         )
         self._bells = {True: asyncio.Event(), False: asyncio.Event()}
         self._reopen, self._reopening = transport.volatile, asyncio.Lock()
-        self.sent = 0
+        self.sent = self.retried = 0
+        self.failed = Counter[str]()
+        """Given up here, by reason."""
         self.trouble: str | None = None
 
     def wake(self) -> None:
@@ -156,6 +159,7 @@ class Sender:
     async def _retry(
         self, messages: Sequence[OutgoingMessage], reason: str, *, longest_s: float = LONGEST_PAUSE_S
     ) -> None:
+        self.retried += len(messages)
         attempts = max(message.attempts for message in messages)
         at = self._clock.now() + timedelta(seconds=pause_s(attempts, longest_s=longest_s))
         # The store may be away as well: then their lease ends and they are due again.
@@ -163,6 +167,7 @@ class Sender:
             await self._outbox.retry([message.message_id for message in messages], at=at, reason=reason)
 
     async def _fail(self, message: OutgoingMessage, reason: str) -> None:
+        self.failed[reason] += 1
         with suppress(Unavailable):
             await self._outbox.fail(message.message_id, component=self._code, reason=reason, now=self._clock.now())
 
