@@ -75,6 +75,7 @@ def _read_series(fields: Fields, version: Version, bounds: Interval) -> GlSeries
         in_domain=fields.identifier_or_none("inBiddingZone_Domain.mRID"),
         out_domain=fields.identifier_or_none("outBiddingZone_Domain.mRID"),
         resource=fields.identifier_or_none("registeredResource.mRID"),
+        name=fields.text_or_none("registeredResource.name"),
         curve=curve,
         cancelled=cancelled,
         periods=periods,
@@ -89,6 +90,7 @@ def _write_series(lines: Lines, series: GlSeries) -> None:
     lines.identifier("inBiddingZone_Domain.mRID", series.in_domain)
     lines.identifier("outBiddingZone_Domain.mRID", series.out_domain)
     lines.identifier("registeredResource.mRID", series.resource)
+    lines.text("registeredResource.name", series.name)
     lines.text(lines.version.unit_element, "KWT")
     lines.text("curveType", series.curve)
     if series.cancelled:

@@ -109,6 +109,7 @@ class GlSeries(Struct, frozen=True, kw_only=True):
     in_domain: Identifier | None = None
     out_domain: Identifier | None = None
     resource: Identifier | None = None
+    name: str | None = None
     curve: str = "A01"
     cancelled: bool = False
     periods: tuple[Period, ...] = ()

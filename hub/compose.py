@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from documents import identifiers
 from documents.codes import (
     BusinessType,
-    CurveType,
     DocumentType,
     ProcessType,
     PsrType,
@@ -25,7 +24,8 @@ from documents.codes import (
     Status,
     action_reason,
 )
-from documents.curves import align, slot_count
+from documents.curves import align
+from documents.lengths import LONGEST_BYTES, curve_of, longest
 from documents.model import (
     AcknowledgementMarketDocument,
     AssetReference,
@@ -38,8 +38,8 @@ from documents.model import (
     UnavailabilityMarketDocument,
     UnavailabilitySeries,
 )
-from documents.parts import WHOLE, Span, described
-from documents.values import Identifier, Instant, Interval, Mrid, Period, Reason
+from documents.parts import ALL, WHOLE, Part, Span, described
+from documents.values import Identifier, Instant, Interval, Mrid, Reason
 from hub.ports import Item
 from hub.rows import AgrLimit, Answer, DsoAsset, DsoSchedule, Response
 from hub.values import AssetOrder, AssetShare, Direction, LimitKind
@@ -58,8 +58,6 @@ ROLES: Final = {
     "BRP": Role.BALANCE_RESPONSIBLE.value,
 }
 """Role of a participant -> the role code it is addressed with."""
-STEPS_WRITTEN_OUT: Final = 1_000
-"""A plan of more steps is written as curve A03, where only changes count; the mapping's A01 is for everything usual."""
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -140,10 +138,10 @@ def _limit_series(mrid: Mrid, part: AssetShare | AssetOrder, interval: Interval)
     )
 
 
-def asset_list(items: Iterable[Item], cover: Cover, head: Letterhead, span: Span = WHOLE) -> RefMarketDocument:
-    """All assets of a DSO, those in a span, or those it asked for; what is absent is gone (A39, R11). Not empty."""
+def asset_list(items: Iterable[Item], cover: Cover, head: Letterhead, part: Part = ALL) -> RefMarketDocument:
+    """All assets of a DSO, those of a part, or those it asked for; what is absent is gone (A39, R11). Not empty."""
     whole = _assets(ProcessType.SYNCHRONISATION, items, cover, head)
-    first = replace(whole.series[0], description=described(span))
+    first = replace(whole.series[0], description=described(part))
     return replace(whole, series=(first, *whole.series[1:]))
 
 
@@ -202,21 +200,37 @@ def schedules(items: Iterable[Item], cover: Cover, head: Letterhead) -> GlMarket
     )
 
 
+def schedule_list(items: Iterable[Item], cover: Cover, head: Letterhead, span: Span = WHOLE) -> GlMarketDocument:
+    """All schedules of a DSO, or those in a span; what is absent is gone (R13). Not empty."""
+    whole = schedules(items, cover, head)
+    first = replace(whole.series[0], name=described(Part(span)))
+    return replace(whole, series=(first, *whole.series[1:]))
+
+
+def fitting(items: Sequence[Item], span: Span) -> tuple[Sequence[Item], Span]:
+    """The schedules of a span, by key, that fit into one document, and the span they are all of.
+
+    It was cut so that all do; when plans have grown since then, it ends earlier. Those have left with the beat.
+    """
+    room = LONGEST_BYTES
+    for number, item in enumerate(items):
+        row = decoded(item, DsoSchedule)
+        room -= longest(row.periods) if row else 0
+        if room < 0 and number:
+            return items[:number], Span(span.after, items[number - 1].key)
+    return items, span
+
+
 def _schedule_series(row: DsoSchedule, head: Letterhead) -> GlSeries:
     return GlSeries(
         mrid=row.series,
         in_domain=head.domain,
         out_domain=head.domain,
         resource=row.resource,
-        curve=_curve(row.periods).value,
+        curve=curve_of(row.periods).value,
         cancelled=row.withdrawn,
         periods=() if row.withdrawn else row.periods,
     )
-
-
-def _curve(periods: Sequence[Period]) -> CurveType:
-    steps = sum(slot_count(period.interval, period.resolution) for period in periods)
-    return CurveType.FIXED_BLOCKS if steps <= STEPS_WRITTEN_OUT else CurveType.VARIABLE_BLOCKS
 
 
 def _hull(items: Iterable[Item], rows: Sequence[DsoSchedule]) -> Interval:

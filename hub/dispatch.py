@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from documents import registry
 from documents.codes import DocumentType
 from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
-from documents.parts import WHOLE, Span
+from documents.parts import WHOLE, Part, Span
 from documents.values import Identifier, Interval
 from hub import compose
 from hub.compose import Cover, Letterhead
@@ -44,9 +44,13 @@ BEATS: Final = (
     (DSO_ASSETS, BusinessType.ASSETS, timedelta(hours=24), 1_000),
     (DSO_SCHEDULES, BusinessType.SCHEDULES, timedelta(days=14), 100),
 )
-"""What the beat gathers: view, business type, time to live, most items in one document (R12, R27).
+"""What the beat gathers: view, business type, time to live, most items in one document (R12, R27)."""
+MOST_BYTES: Final = 160_000
+"""Bytes of rows in one document of the beat; a longer row goes alone.
 
-A series of an asset takes about 1.5 kB, one of a plan up to about 100 kB (1,000 steps): a document stays below 16 MiB.
+A series of an asset takes about 1.5 kB. One of a plan takes at most 108 kB where it is written out (1,000 steps) and 33
+bytes for each byte of its row (three bytes make a Point): 100 plans in 160 kB stay below 16 MiB, and so does one alone,
+as none longer than `documents.lengths.LONGEST_BYTES` is taken.
 """
 HORIZON: Final = timedelta(days=2 * 366)
 """How far ahead schedules reach (R20); a request without a TimeInterval asks for all of it."""
@@ -108,7 +112,12 @@ class Dispatch:
         now, queued = self._clock.now(), 0
         for view, business_type, ttl, most in BEATS:
             queued += await self._outbox.gather(
-                view, business_type=business_type.value, now=now, ttl_s=ttl.total_seconds(), most=most
+                view,
+                business_type=business_type.value,
+                now=now,
+                ttl_s=ttl.total_seconds(),
+                most=most,
+                most_bytes=MOST_BYTES,
             )
         return queued
 
@@ -163,21 +172,32 @@ class Dispatch:
     async def _response(self, response: Response, cover: Cover) -> Document:
         """The data asked for, from the asker's own rows as they are now (R13)."""
         cover = replace(cover, mrid=response.mrid)
-        scope = Scope(cover.receiver.id)
-        groups = tuple(response.resources)
+        scope, span = Scope(cover.receiver.id), response.span
         if response.subject == DocumentType.CONFIGURATION:
-            items = await self._assets(scope, groups, response.span, cover)
-            span = response.span
-            return compose.asset_list(items, cover, self._head, span) if items else self._nothing(response, cover)
+            assets = await self._assets(scope, response.resources, span, cover)
+            part = Part(span, response.resources)
+            return compose.asset_list(assets, cover, self._head, part) if assets else self._nothing(response, cover)
         if response.subject == DocumentType.SCHEDULE:
-            interval = response.interval or Interval(cover.created, cover.created + HORIZON)
-            items = compose.standing(await self._all(scope, DSO_SCHEDULES, groups, interval))
-            return compose.schedules(items, cover, self._head) if items else self._nothing(response, cover)
+            plans, span = compose.fitting(await self._plans(scope, response, cover), span)
+            if response.resources or response.interval:
+                span = WHOLE  # what is absent from an answer about some plans says nothing, so no part needs a mark
+            return compose.schedule_list(plans, cover, self._head, span) if plans else self._nothing(response, cover)
         raise ValueError(f"nothing answers a request for {response.subject}")
+
+    async def _plans(self, scope: Scope, response: Response, cover: Cover) -> list[Item]:
+        """The plans of a span that stand. A part that has become empty tells of the plan at its end."""
+        interval, span = response.interval or Interval(cover.created, cover.created + HORIZON), response.span
+        found = compose.standing(await self._all(scope, DSO_SCHEDULES, response.resources, interval, span))
+        if found or span.is_all:
+            return found
+        edge = await self._rows.get(scope, DSO_SCHEDULES, span.upto or span.after)
+        if edge is None:
+            raise ValueError("a plan that was told is gone")
+        return [edge]
 
     async def _assets(self, scope: Scope, groups: Sequence[str], span: Span, cover: Cover) -> list[Item]:
         """The assets in a span. A part that has become empty tells of the asset at its end: it must name one."""
-        items = [item for item in await self._all(scope, DSO_ASSETS, groups, None, span) if item.key in span]
+        items = await self._all(scope, DSO_ASSETS, groups, None, span)
         if items or span.is_all:
             return items
         edge = span.upto or span.after
@@ -198,7 +218,7 @@ class Dispatch:
     async def _all(
         self, scope: Scope, view: str, groups: Sequence[str], overlapping: Interval | None, span: Span = WHOLE
     ) -> list[Item]:
-        """The current items by key, from the beginning of a span to the page with its end."""
+        """The current items of a span, by key."""
         items: list[Item] = []
         while True:
             last = items[-1].key if items else span.after
@@ -207,7 +227,7 @@ class Dispatch:
             )
             items.extend(page)
             if len(page) < PAGE or items[-1].key not in span:
-                return items
+                return [item for item in items if item.key in span]
 
     async def _role(self, receiver: Identifier) -> str:
         """The role code a participant is addressed with; a participant's role never changes."""

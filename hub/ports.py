@@ -391,11 +391,14 @@ class Outbox(Protocol):
     async def overdue(self, *, business_type: str, since: datetime) -> Sequence[OutgoingMessage]:
         """Undelivered messages of this type accepted before `since` (R27: the 60 s alarm)."""
 
-    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int) -> int:
+    async def gather(
+        self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int, most_bytes: int
+    ) -> int:
         """The beat (R12).
 
-        Outgoing messages for everything of `view` not yet sent to its audiences, of at most `most` items each, so that
-        every document stays within the limits of the transport; returns how many.
+        Outgoing messages for everything of `view` not yet sent to its audiences, of at most `most` items and
+        `most_bytes` bytes of their payloads each (a larger item goes alone), so that every document stays within the
+        limits of the transport; returns how many.
         """
 
     async def status(self, document: str) -> Sequence[MessageStatus]:

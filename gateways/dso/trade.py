@@ -22,12 +22,13 @@ from documents.model import (
     StatusRequestMarketDocument,
     UnavailabilityMarketDocument,
 )
-from documents.parts import WHOLE, Span, span_of
+from documents.parts import WHOLE, Span, part_of
 from documents.values import Identifier, Instant, Interval, Mrid, Reason
 from gateways import registrations
 from gateways.commands import ChangeResources, PutResources, RemoveResources
 from gateways.draft import EPOCH, Draft
-from gateways.dso.commands import CancelLimit, Content, SendLimit, UpdateLimit, span
+from gateways.dso.commands import CancelLimit, Content, SendLimit, UpdateLimit
+from gateways.dso.commands import span as span_of
 from gateways.dso.rows import ASSETS, FLOOR, LIMITS, POINTS, SCHEDULES, TOLD, AssetOnGrid, PlanOnGrid, SentLimit
 from gateways.events import Reminded
 from gateways.identity import Identity
@@ -53,7 +54,7 @@ class GridTrade:
         limit = known.get(LIMITS, command.mrid, SentLimit)
         match command:
             case SendLimit() if limit is None:
-                return self._limit(command.mrid, 1, command.content, span(command.content, now))
+                return self._limit(command.mrid, 1, command.content, span_of(command.content, now))
             case UpdateLimit() if limit and _may_change(limit):
                 start = command.content.start or limit.document.interval.start
                 interval = Interval(start, command.content.end)
@@ -96,9 +97,14 @@ class GridTrade:
         match document:
             case RefMarketDocument():
                 full = asked or (Question("A95") if document.process == ProcessType.SYNCHRONISATION else None)
-                yield from self._assets(document.series, document.created, full, known, span_of(document))
+                if part := part_of(document):
+                    full = Question("A95", tuple(map(Identifier, part.points)))
+                yield from self._assets(document.series, document.created, full, known, part.span if part else WHOLE)
             case GlMarketDocument():
-                yield from self._plans(document.series, document.created, asked, known)
+                part = part_of(document)
+                all_there_is = Question("A67") if part else asked
+                span = part.span if part else WHOLE
+                yield from self._plans(document.series, document.created, all_there_is, known, span)
             case _ if asked and asked.subject == "A95":
                 yield from self._assets((), document.created, asked, known)
             case _ if asked and asked.subject == "A67":
@@ -179,8 +185,10 @@ class GridTrade:
         if span.is_all and not asked.resources:
             yield self._floor(ASSETS, told, known)
 
-    def _plans(self, series: Iterable[GlSeries], told: Instant, asked: Question | None, known: Tables) -> Iterator[Row]:
-        """Plans told at one instant; the answer to an unfiltered question is all there is."""
+    def _plans(
+        self, series: Iterable[GlSeries], told: Instant, asked: Question | None, known: Tables, span: Span = WHOLE
+    ) -> Iterator[Row]:
+        """Plans told at one instant; the answer to an unfiltered question is, in this span of series, all there is."""
         named = set()
         for one in series:
             named.add(one.mrid)
@@ -199,9 +207,11 @@ class GridTrade:
         for row in known.all(SCHEDULES, PlanOnGrid).values():
             # The answer is about what is to come: a plan that is over stays in the record.
             is_over = bool(row.periods) and row.periods[-1].interval.end <= told
-            if row.series not in named and not row.withdrawn and not is_over and row.told <= told:
+            is_absent = row.series in span and row.series not in named
+            if is_absent and not row.withdrawn and not is_over and row.told <= told:
                 yield self._plan_row(replace(row, withdrawn=True, periods=(), told=told))
-        yield self._floor(SCHEDULES, told, known)
+        if span.is_all:
+            yield self._floor(SCHEDULES, told, known)
 
     def _floor(self, view: str, told: Instant, known: Tables) -> Row:
         """That everything of a view was told at this instant; whatever is older is over."""

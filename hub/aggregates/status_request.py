@@ -4,13 +4,15 @@ The data itself is composed from the asker's own rows; here it is only decided w
 that every request gets exactly one.
 """
 
+from collections.abc import Iterator
+
 from documents.codes import DocumentType
 from documents.values import Identifier, Instant
 from hub.aggregates.limit_copies import forget_ended, held_limits
 from hub.aggregates.market_document import evolve_verdict
 from hub.commands import AskStatus
 from hub.events import Event, StatusRequested
-from hub.state import HubState
+from hub.state import HubState, PlanKey
 
 
 def decide_ask(command: AskStatus, state: HubState, now: Instant) -> tuple[Event, ...]:
@@ -27,35 +29,37 @@ def decide_ask(command: AskStatus, state: HubState, now: Instant) -> tuple[Event
 
 
 def _has_any(command: AskStatus, state: HubState, now: Instant) -> bool:
-    asker = command.origin.sender
     match command.subject:
         case DocumentType.CONFIGURATION:
-            return _has_assets(asker, command.resources, state)
+            return any(True for _ in asked_assets(command, state))
         case DocumentType.SCHEDULE:
-            return _has_plans(command, state, now)
+            return any(True for _ in asked_plans(command, state, now))
         case _:
-            return bool(held_limits(state, asker, now))
+            return bool(held_limits(state, command.origin.sender, now))
 
 
-def _has_assets(dso: Identifier, points: tuple[Identifier, ...], state: HubState) -> bool:
-    """Whether the DSO has an asset, or one on any of these points; others' points are as good as unknown."""
-    if not points:
-        return state.grid.has(dso)
-    return any(state.dso_at(point) == dso and state.at_point.has(point) for point in points)
+def asked_assets(asked: AskStatus | StatusRequested, state: HubState) -> Iterator[Identifier]:
+    """The DSO's assets, or those on these points, in no order; others' points are as good as unknown."""
+    dso = asked.origin.sender
+    if not asked.resources:
+        yield from state.grid.unordered(dso)
+    for point in dict.fromkeys(asked.resources):
+        if state.dso_at(point) == dso:
+            yield from state.at_point.unordered(point)
 
 
-def _has_plans(command: AskStatus, state: HubState, now: Instant) -> bool:
-    """Whether the DSO's list has a plan of these assets in this span; without a span, one that has not ended."""
-    asker, span = command.origin.sender, command.interval
+def asked_plans(asked: AskStatus | StatusRequested, state: HubState, now: Instant) -> Iterator[PlanKey]:
+    """The DSO's plans of these assets in this span, in no order; without a span, those that have not ended."""
+    asker, span = asked.origin.sender, asked.interval
     shown = (
-        (key for resource in command.resources for key in state.plans_of.unordered(resource))
-        if command.resources
+        (key for resource in dict.fromkeys(asked.resources) for key in state.plans_of.unordered(resource))
+        if asked.resources
         else state.plans_shown.unordered(asker)
     )
-    plans = (state.plans[key] for key in shown)
-    return any(
-        plan.shown_to == asker and (plan.interval.overlaps(span) if span else plan.interval.end > now) for plan in plans
-    )
+    for key in shown:
+        plan = state.plans[key]
+        if plan.shown_to == asker and (plan.interval.overlaps(span) if span else plan.interval.end > now):
+            yield key
 
 
 def evolve_asked(event: StatusRequested, state: HubState, at: Instant) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from documents.codes import AGR_ROLES, BRP_ROLES, Aggregation, BusinessType, DocumentType, ProcessType, ReasonCode
+from documents.lengths import LONGEST_BYTES, longest
 from documents.model import Fault, GlMarketDocument, GlSeries
 from hub import commands
 from hub.commands import Command, Origin
@@ -51,3 +52,6 @@ def _schedule_faults(series: GlSeries) -> Iterable[Fault]:
         yield fault(ReasonCode.MANDATORY_MISSING, "The series names no registeredResource. Give the asset")
     if not series.cancelled and not series.periods and not series.faults:
         yield fault(ReasonCode.MANDATORY_MISSING, "The series has no Period. Give the plan, or cancelledTS A01")
+    if (size := longest(series.periods)) > LONGEST_BYTES:
+        text = f"The plan would take up to {size} bytes on its way to the grid operator, at most {LONGEST_BYTES} do"
+        yield fault(ReasonCode.NOT_COMPLIANT, f"{text}. Send it in several documents, each for a shorter time")

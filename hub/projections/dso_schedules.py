@@ -7,12 +7,13 @@ that the document of the beat can name it.
 
 from collections.abc import Sequence
 
+from documents.values import Identifier, Mrid
 from hub.aggregates.keyed import keyed_mrid
 from hub.aggregates.operational_schedule import PlanChange, plan_changes
 from hub.events import Event
 from hub.ports import Recorded, Row
 from hub.rows import DSO_SCHEDULES, DsoSchedule
-from hub.state import HubState
+from hub.state import HubState, PlanKey
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:
@@ -22,9 +23,14 @@ def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:
     return sorted(found, key=lambda row: (row.group, row.audience, row.key))
 
 
+def series_of(plan: PlanKey, dso: Identifier, secret: bytes) -> Mrid:
+    """The mRID of a plan's series at a DSO, which is also the key of its row."""
+    operator, mrid, resource = plan
+    return keyed_mrid(secret, "schedule", operator, mrid, resource, dso)
+
+
 def _row(change: PlanChange, secret: bytes) -> Row:
-    operator, mrid, resource = change.plan
-    series = keyed_mrid(secret, "schedule", operator, mrid, resource, change.dso)
+    resource, series = change.plan[2], series_of(change.plan, change.dso, secret)
     return Row(
         view=DSO_SCHEDULES,
         audience=change.dso,

@@ -3,7 +3,7 @@
 Nothing here awaits, so that each call is atomic; the contract suites run against both stores.
 """
 
-from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Self
@@ -79,11 +79,13 @@ class MemoryRows:
         )
         return list(islice(found, limit))
 
-    def heads(self, view: str) -> Iterator[tuple[Identifier, int]]:
-        """Each audience of a view with its newest sequence, by audience (for MemoryOutbox)."""
-        for of_view, audience in sorted(self.feeds):
-            if of_view == view:
-                yield audience, len(self.feeds[view, audience])
+    def audiences(self, view: str) -> Sequence[Identifier]:
+        """Who has a feed of this view, in order (for MemoryOutbox)."""
+        return [audience for of_view, audience in sorted(self.feeds) if of_view == view]
+
+    def sizes(self, view: str, audience: Identifier, after: int) -> Sequence[int]:
+        """Bytes of the payload of each item with sequence > `after` (for MemoryOutbox)."""
+        return [len(item.payload or b"") for item in self.feeds[view, audience][after:]]
 
     def append(self, position: int, row: Row, at: datetime) -> Item:
         """Store a row at the end of its feed."""
@@ -218,7 +220,7 @@ class MemoryStore:
         self.component = component
         self.log = MemoryLog()
         self.rows = MemoryRows()
-        self.outbox = MemoryOutbox(component=component, mrid_of=mrid_of, new_id=new_id, heads=self.rows.heads)
+        self.outbox = MemoryOutbox(component=component, mrid_of=mrid_of, new_id=new_id, feeds=self.rows)
         self.commit = MemoryCommit(self.log, self.rows, self.outbox)
         self.tokens = MemoryTokens()
         self.idempotency = MemoryIdempotency(self.commit)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -96,8 +96,18 @@ class Outgoing(Struct, kw_only=True):
         self.trace.append(TraceStep(at=at, component=component, state=state, details=details))
 
 
+class Feeds(Protocol):
+    """What a beat has to know of the rows."""
+
+    def audiences(self, view: str) -> Sequence[Identifier]:
+        """Who has a feed of this view, in order."""
+
+    def sizes(self, view: str, audience: Identifier, after: int) -> Sequence[int]:
+        """Bytes of the payload of each item with sequence > `after`; a withdrawn one has none."""
+
+
 class MemoryOutbox:
-    """Outgoing messages (hub.ports.Outbox). `heads` yields each audience of a view with its newest sequence."""
+    """Outgoing messages (hub.ports.Outbox)."""
 
     def __init__(
         self,
@@ -105,9 +115,9 @@ class MemoryOutbox:
         component: str,
         mrid_of: MridOf,
         new_id: Callable[[], str],
-        heads: Callable[[str], Iterator[tuple[Identifier, int]]],
+        feeds: Feeds,
     ) -> None:
-        self._component, self._mrid_of, self._new_id, self._heads = component, mrid_of, new_id, heads
+        self._component, self._mrid_of, self._new_id, self._feeds = component, mrid_of, new_id, feeds
         self._queue: dict[str, Outgoing] = {}
         self._gathered: dict[tuple[str, Identifier], int] = {}
 
@@ -238,11 +248,14 @@ class MemoryOutbox:
             and outgoing.message.accepted < since
         ]
 
-    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int) -> int:
-        """Messages of at most `most` items for each audience with items of `view` not yet sent to it (R12)."""
+    async def gather(
+        self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int, most_bytes: int
+    ) -> int:
+        """Messages of so many items and bytes for each audience with items of `view` not yet sent to it (R12)."""
         sent = 0
-        for audience, head in self._heads(view):
-            for after, upto in parts(self._gathered.get((view, audience), 0), head, most):
+        for audience in self._feeds.audiences(view):
+            gathered = self._gathered.get((view, audience), 0)
+            for after, upto in parts(gathered, self._feeds.sizes(view, audience, gathered), most, most_bytes):
                 sending = Sending(
                     business_type=business_type,
                     document=self._mrid_of(view, audience, upto),

@@ -146,18 +146,23 @@ class PostgresOutbox:
         """Undelivered messages of this type accepted before `since`."""
         return [_message(record) for record in await self._database.fetch("overdue", business_type, since)]
 
-    async def gather(self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int) -> int:
-        """Messages of at most `most` items for each audience with items of `view` not yet sent to it (R12)."""
+    async def gather(
+        self, view: str, *, business_type: str, now: datetime, ttl_s: float, most: int, most_bytes: int
+    ) -> int:
+        """Messages of so many items and bytes for each audience with items of `view` not yet sent to it (R12)."""
         expires = now + timedelta(seconds=ttl_s)
         async with self._turn, self._database.transaction() as connection:
-            feeds = await connection.fetch(SQL["ungathered"], view)
-            for feed in feeds:
-                audience = feed["audience"]
-                for after, upto in parts(feed["gathered"], feed["head"], most):
+            sent = 0
+            for feed in await connection.fetch(SQL["ungathered"], view):
+                audience, gathered = feed["audience"], feed["gathered"]
+                records = await connection.fetch(SQL["ungathered_sizes"], view, audience, gathered, feed["head"])
+                sizes = [record["size"] for record in records]
+                for after, upto in parts(gathered, sizes, most, most_bytes):
                     document = self._mrid_of(view, audience, upto)
                     message = (self._new_id(), audience, business_type, document, now, expires, view, after, upto)
                     await connection.execute(SQL["gather"], *message, self._component)
-        return sum(len(parts(feed["gathered"], feed["head"], most)) for feed in feeds)
+                    sent += 1
+        return sent
 
     async def status(self, document: str) -> Sequence[MessageStatus]:
         """Status and trace of every message that carried this document, newest last."""

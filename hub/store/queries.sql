@@ -188,6 +188,11 @@ order by queued
 -- view: feeds with items that no beat has sent yet
 select audience, gathered, head from feed where view = $1 and head > gathered order by audience for update
 
+-- name: ungathered_sizes
+-- view, audience, after, upto: bytes of each payload, of a withdrawn item none
+select coalesce(octet_length(payload), 0) as size from row_item
+where view = $1 and audience = $2 and sequence > $3 and sequence <= $4 order by sequence
+
 -- name: gather
 -- message id, receiver, business type, document, now, expires, view, after, upto, component
 with moved as (

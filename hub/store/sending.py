@@ -37,9 +37,20 @@ def random_mrid(_view: str, _audience: Identifier, _upto: int) -> Mrid:
     return uuid4().hex
 
 
-def parts(after: int, upto: int, most: int) -> Sequence[tuple[int, int]]:
-    """The items after < sequence <= upto as consecutive slices of at most `most` items."""
-    return [(start, min(start + most, upto)) for start in range(after, upto, most)]
+def parts(after: int, sizes: Sequence[int], most: int, most_bytes: int) -> Sequence[tuple[int, int]]:
+    """The items that follow `after`, of these sizes in bytes, as consecutive slices (after, upto).
+
+    Each has at most `most` items and `most_bytes` bytes; an item that is larger is a slice of its own.
+    """
+    slices: list[tuple[int, int]] = []
+    start, held = after, 0
+    for sequence, size in enumerate(sizes, start=after + 1):
+        is_full = sequence - start > most or held + size > most_bytes
+        if is_full and sequence - 1 > start:
+            slices.append((start, sequence - 1))
+            start, held = sequence - 1, 0
+        held += size
+    return [*slices, (start, after + len(sizes))] if sizes else []
 
 
 def genuine(

@@ -5,6 +5,8 @@ Rules R12, R13, R24, R25, R32, R33. Signs are those of F8, unchanged from end to
 
 import asyncio
 
+import pytest
+
 from documents.model import GlMarketDocument
 from gateways.demo.cast import BATTERY, CHP, COOLER, FLEET, HEAT_PUMP, PLANT
 from tests.acceptance.platform import Client, Json, Platform, quantities
@@ -190,3 +192,29 @@ async def test_a_schedule_sent_before_the_point_is_registered_arrives_with_it(pl
 
 async def _waiting(client: Client) -> int:
     return client.gateway.door.polling
+
+
+async def test_plans_too_long_for_one_document_come_back_in_parts(
+    grid: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R13: each part is the whole truth about its own span of series."""
+    monkeypatch.setattr("hub.projections.responses.PART_BYTES", 1)
+    await grid.alpha.write("POST", "/schedules", schedule(grid, (HEAT_PUMP.id, [-1])))
+    sent = await grid.bravo.write("POST", "/schedules", schedule(grid, (BATTERY.id, [5])))
+    await grid.charlie.write("POST", "/schedules", schedule(grid, (COOLER.id, [-3])))
+    everything = {HEAT_PUMP.id: [-1], BATTERY.id: [5], COOLER.id: [-3]}
+    await grid.sees_plans(grid.north, everything)
+    await grid.kill("north")
+    grid.forget("north")
+    await grid.start("north")
+    await grid.sees_plans(grid.north, everything)
+
+    before = len(grid.documents("north", business_type="TPS-SCHEDULES"))
+    assert (await grid.north.write("POST", "/schedules/request"))["verdict"] == "accepted"
+    pushed = grid.documents("north", business_type="TPS-SCHEDULES")[before:]
+    assert [len(part.series) for part in pushed if isinstance(part, GlMarketDocument)] == [1, 1]
+    await grid.sees_plans(grid.north, everything)
+
+    await grid.bravo.write("DELETE", f"/schedules/{sent['mrid']}")
+    assert (await grid.north.write("POST", "/schedules/request"))["verdict"] == "accepted"
+    await grid.sees_plans(grid.north, {HEAT_PUMP.id: [-1], COOLER.id: [-3]})

@@ -616,8 +616,10 @@ async def test_what_waits_has_ended_or_has_expired_is_never_lost(store: Store) -
 # The beat (R12)
 
 
-async def gather(store: Store, *, now: datetime = NOW, most: int = 100) -> int:
-    return await store.outbox.gather("assets", business_type="TPS-ASSETS", now=now, ttl_s=600, most=most)
+async def gather(store: Store, *, now: datetime = NOW, most: int = 100, most_bytes: int = 10_000) -> int:
+    return await store.outbox.gather(
+        "assets", business_type="TPS-ASSETS", now=now, ttl_s=600, most=most, most_bytes=most_bytes
+    )
 
 
 async def test_r12_a_beat_sends_each_audience_one_message_of_everything_new(store: Store) -> None:
@@ -660,6 +662,17 @@ async def test_r12_a_beat_with_more_than_one_document_holds_sends_several_in_ord
         FeedSlice("assets", BRAVO, 0, 1),
     ]
     assert len({message.document for message in messages}) == 4
+
+
+async def test_r12_a_long_row_leaves_alone_and_short_ones_together(store: Store) -> None:
+    long = "x" * 500
+    keys = ("a", "b", long, "c", "d", f"{long}2", f"{long}3", "e")
+    await keep(store, *map(quiet, keys), Row(view="assets", audience=ALPHA, key="a", payload=None))
+
+    assert await gather(store, most_bytes=300) == 6
+
+    sources = [message.source for message in await claim(store) if message.source]
+    assert [(source.after, source.upto) for source in sources] == [(0, 2), (2, 3), (3, 5), (5, 6), (6, 7), (7, 9)]
 
 
 async def test_r12_two_beats_at_once_send_everything_once(doors: Doors) -> None:

@@ -119,7 +119,9 @@ class World:
         return await self.outbox.silent(now=now), await self.outbox.resend(answered=answered, now=now)
 
     async def gather(self, step: Step, now: datetime) -> object:
-        return await self.outbox.gather("v", business_type="TPS-ASSETS", now=now, ttl_s=60, most=step.which + 1)
+        return await self.outbox.gather(
+            "v", business_type="TPS-ASSETS", now=now, ttl_s=60, most=step.which + 1, most_bytes=5 * step.other
+        )
 
     async def transported(self, message: OutgoingMessage, _: Step, now: datetime) -> object:
         await self.outbox.transported([message.message_id], now=now)

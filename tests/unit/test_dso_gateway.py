@@ -15,11 +15,11 @@ from documents.model import (
     UnavailabilityMarketDocument,
     UnavailabilitySeries,
 )
-from documents.parts import Span, described
+from documents.parts import Part, Span, described
 from documents.values import Identifier, Interval, Period, Reason
 from gateways.commands import Ask, Remind
 from gateways.dso.commands import CancelLimit, Content, SendLimit, UpdateLimit
-from gateways.dso.rows import AssetOnGrid
+from gateways.dso.rows import AssetOnGrid, PlanOnGrid
 from tests.gateway_bench import A1, A2, HUB, NOON, NORTH, P1, P2, Bench, flat, left
 
 SOON = NOON + timedelta(hours=1)
@@ -289,8 +289,10 @@ def test_r13_a_late_older_plan_does_not_come_back() -> None:
     assert bench.row("schedules", "s1").withdrawn
 
 
-def part(mrid: str, after: str, upto: str, *series: RefSeries, at: datetime) -> RefMarketDocument:
-    first = replace(series[0], description=described(Span(after, upto)))
+def part(
+    mrid: str, after: str, upto: str, *series: RefSeries, at: datetime, points: tuple[str, ...] = ()
+) -> RefMarketDocument:
+    first = replace(series[0], description=described(Part(Span(after, upto), points)))
     return told(mrid, first, *series[1:], at=at, process="A39")
 
 
@@ -314,3 +316,54 @@ def test_r10_a_late_part_neither_removes_nor_brings_back_what_was_told_after_it(
     bench.receive(part("p1", "", new, on_grid(old), at=NOON + timedelta(seconds=1)))
 
     assert assets(bench) == {new}
+
+
+def test_r11_a_part_of_a_filtered_list_removes_what_is_absent_at_the_points_it_names_even_without_its_question() -> (
+    None
+):
+    bench = Bench.dso()
+    low, mid, high = (Identifier(f"NDK:{name}") for name in ("a", "b", "c"))
+    elsewhere = replace(on_grid(Identifier("NDK:aa")), specific=(P2,))
+    bench.receive(told("d1", on_grid(low), on_grid(mid), on_grid(high), elsewhere, at=NOON))
+
+    bench.receive(part("p1", "", mid, on_grid(mid), at=NOON + timedelta(seconds=1), points=(P1,)))
+
+    assert assets(bench) == {mid, high, "NDK:aa"}
+
+
+def listed(mrid: str, after: str, upto: str, *series: tuple[str, Identifier], at: datetime) -> GlMarketDocument:
+    """A part of a list of plans."""
+    document = plans(mrid, *((name, resource, (flat(SOON, 4, 1),)) for name, resource in series), at=at)
+    first = replace(document.series[0], name=described(Part(Span(after, upto))))
+    return replace(document, series=(first, *document.series[1:]))
+
+
+def standing(bench: Bench) -> set[str]:
+    rows = bench.brain.known.all("schedules", PlanOnGrid).values()
+    return {row.series for row in rows if not row.withdrawn}
+
+
+def test_r13_a_part_of_a_long_list_of_plans_removes_what_is_absent_from_its_own_span_only() -> None:
+    bench = Bench.dso()
+    told_before = (("s1", A1), ("s2", A1), ("s3", A2), ("s4", A2))
+    bench.receive(plans("g1", *((name, asset, (flat(SOON, 4, 1),)) for name, asset in told_before)))
+    bench.later(minutes=1)
+    bench.send(Ask(mrid="q1", subject="A67"))
+
+    bench.receive(listed("g3", "s2", "", ("s3", A2), at=bench.now + timedelta(seconds=1)), response=True)
+    assert standing(bench) == {"s1", "s2", "s3"}, "the answer is the last part, and says nothing of the first"
+    assert bench.row("messages", "q1/000").verdict == "accepted"
+
+    late = listed("g2", "", "s2", ("s2", A1), at=bench.now)
+    for _ in range(2):
+        bench.receive(late)
+    assert standing(bench) == {"s2", "s3"}
+
+
+def test_r10_a_late_part_of_a_list_of_plans_does_not_remove_what_was_told_after_it() -> None:
+    bench = Bench.dso()
+    bench.receive(plans("g2", ("s1", A1, (flat(SOON, 4, 1),)), at=NOON + timedelta(seconds=5)))
+
+    bench.receive(listed("g1", "", "s5", ("s2", A2), at=NOON))
+
+    assert standing(bench) == {"s1", "s2"}

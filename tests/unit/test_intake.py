@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from documents.model import (
     StatusRequestMarketDocument,
     UnavailabilityMarketDocument,
 )
-from documents.values import Identifier, Interval, Reason
+from documents.values import Identifier, Interval, Period, Point, Reason
 from hub import commands, intake
 from hub.commands import Command
 from hub.mades.message import BusinessType
@@ -215,6 +216,23 @@ def to_hub(content: bytes) -> bytes:
     """An acknowledgement example turned round: from the AGR to the hub."""
     document = registry.read(content)
     return registry.render(replace(document, sender=Party(AGR, "A27"), receiver=Party(HUB, "A32")))
+
+
+def test_a_plan_that_no_document_of_the_hub_can_carry_has_a_fault_the_others_have_none(example: Example) -> None:
+    document = registry.read(example("10"))
+    assert isinstance(document, GlMarketDocument)
+    start = document.interval.start
+    span = Interval(start, start + timedelta(minutes=150_000))
+    long = Period(span, "PT1M", tuple(Point(position, position % 2) for position in range(1, 150_001)))
+    first, *others = document.series
+    series = (replace(first, mrid="long", curve="A03", periods=(long,)), *others)
+
+    command = take(registry.render(replace(document, interval=span, series=series)), "TPS-SCHEDULES", AGR)
+
+    assert isinstance(command, commands.SubmitSchedules)
+    (fault,), *none = (item.faults for item in command.items)
+    assert (fault.code, none) == ("A59", [()] * len(others))
+    assert "at most 15728640 do. Send it in several documents" in fault.text
 
 
 def test_an_acknowledgement_is_noted(example: Example) -> None:

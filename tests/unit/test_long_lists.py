@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from documents import registry
 from documents.model import RefMarketDocument
-from documents.parts import Span, described, span_of
+from documents.parts import Part, Span, described, part_of
 from documents.values import Identifier
 from gateways.dso.rows import AssetOnGrid
 from hub.mades.codec import DEFAULT_LIMITS
@@ -96,12 +96,18 @@ async def test_a_part_that_has_become_empty_still_tells_that_its_assets_are_gone
     assert shown(gateway) == {"NDK:a1"}
 
 
-@pytest.mark.parametrize("span", [Span(), Span("", "NDK:m"), Span("NDK:a", "NDK:m"), Span("NDK:m", "")])
-def test_a_span_is_told_in_words_and_read_back(span: Span) -> None:
-    document = listed(described(span))
+@pytest.mark.parametrize("span", [Span("", "NDK:m"), Span("NDK:a", "NDK:m"), Span("NDK:m", "")])
+@pytest.mark.parametrize("points", [(), ("NDK:p",), ("NDK:p", "A10:571313100000000010")])
+def test_a_part_is_told_in_words_and_read_back(span: Span, points: tuple[str, ...]) -> None:
+    part = Part(span, points)
 
-    assert span_of(document) == span
+    assert part_of(listed(described(part))) == part
     assert ("NDK:m" in span) == (span.after != "NDK:m")
+
+
+@pytest.mark.parametrize("text", [described(Part()), "", "a heat pump", "List part: after all"])
+def test_a_list_that_does_not_say_that_it_is_a_part_is_none(text: str | None) -> None:
+    assert part_of(listed(text)) is None
 
 
 def listed(description: str | None) -> RefMarketDocument:

@@ -7,7 +7,7 @@ import pytest
 from documents.parts import Span
 from documents.values import Identifier, Interval, Reason
 from hub.ports import Row
-from hub.rows import ACKNOWLEDGEMENTS, AGR_LIMITS, RESPONSES
+from hub.rows import ACKNOWLEDGEMENTS, AGR_LIMITS, DSO_SCHEDULES, RESPONSES
 from tests.hub_world import ALPHA, BRAVO, NOON, NORTH, SOUTH, World, asset, codes_of, point, span, watts_of
 
 
@@ -67,6 +67,43 @@ def test_r13_a_long_list_is_owed_in_parts_whose_spans_leave_no_gap_and_the_last_
         "TPS-RESPONSE",
     ]
     assert len({row.key for row in (first, second, last)}) == 3
+
+
+def test_r13_a_long_list_of_some_points_is_owed_in_parts_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.projections.responses.PART_ASSETS", 2)
+    for name, at in (("a2", "n2"), ("a3", "n1"), ("a4", "n1"), ("a5", "s1")):
+        world.register(ALPHA, name, at, produces=1000)
+
+    first, last = answers(world, NORTH, "A95", point("n1"), point("s1"), point("n1"))
+
+    assert [row.payload.span for row in (first, last)] == [Span("", asset("a3")), Span(asset("a3"), "")]
+    assert first.payload.resources == (point("n1"), point("s1"), point("n1"))
+    assert [row.send.business_type for row in (first, last) if row.send] == ["TPS-ASSETS", "TPS-RESPONSE"]
+
+
+def test_r13_plans_that_fill_more_than_one_document_are_owed_in_parts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spans of the series' mRIDs, in whose order the rows are kept; a plan of two hours counts 2,200 bytes at most."""
+    monkeypatch.setattr("hub.projections.responses.PART_BYTES", 5_000)
+    names = ("a2", "a3", "a4", "a5")
+    for name in names:
+        world.register(ALPHA, name, "n1", produces=1000)
+    world.plan(ALPHA, "more", 1, dict.fromkeys(names, 5), interval=span(1, 3))
+    world.plan(ALPHA, "later", 1, {"a5": 5}, interval=span(30, 31))
+
+    keys = sorted(row.key for row in world.feed(DSO_SCHEDULES, NORTH))
+    rows = answers(world, NORTH, "A67")
+
+    assert [row.payload.span for row in rows] == [
+        Span("", keys[1]),
+        Span(keys[1], keys[3]),
+        Span(keys[3], ""),
+    ]
+    assert [row.send.business_type for row in rows if row.send] == ["TPS-SCHEDULES", "TPS-SCHEDULES", "TPS-RESPONSE"]
+    assert [row.send.document == row.payload.request for row in rows if row.send] == [False, False, True]
+    assert len(answers(world, NORTH, "A67", asset("a1"), asset("a2"))) == 1
+    assert len(answers(world, NORTH, "A67", interval=span(30, 32))) == 1
 
 
 @pytest.mark.parametrize(
