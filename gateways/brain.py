@@ -165,6 +165,13 @@ class GatewayBrain:
         draft = self._trade.draft(command, self.known, now)
         return draft.refused if draft else ()
 
+    def drafted(self, command: Any, now: datetime) -> Document | None:  # a command of this module's or of the trade
+        """What a wish would send as things stand, still without its instant; None when that is nothing."""
+        if isinstance(command, commands.Ask):
+            return self._question(command)
+        draft = self._trade.draft(command, self.known, now)
+        return draft.document if draft else None
+
     def rows(self, recorded: Recorded[Event]) -> Sequence[Row]:
         """What an event shows, seen from the state before it."""
         return [row for row in self._changes(recorded) if not row.view.startswith("_")]

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 
 from documents.codes import ReasonCode
 from documents.values import Identifier, Mrid, Reason
+from gateways import fitting
 from gateways.bodies import FieldError, ReasonBody, RejectedBody, Verdict
 from gateways.brain import GatewayBrain
 from gateways.events import DocumentSent
@@ -127,8 +128,12 @@ class Outbound:
     async def _send(
         self, call: Call, command: Any, mrid: Mrid, *, urgent: bool, key: IdempotencyKey | None = None
     ) -> int | None:  # a command of the gateway's brain
-        """The revision that was sent. Raises ProblemError: too much waits to be delivered, or nothing can be sent."""
+        """The revision that was sent.
+
+        Raises ProblemError: too much waits to be delivered, the document is too long, or nothing can be sent.
+        """
         await self._admit()
+        await fitting.check(self._brain.drafted(command, self._clock.now()))
         outcome = await self._desk.submit(command, cause=f"{self._who.me.id}/{mrid}", key=key, urgent=urgent)
         for event in outcome.events:
             if isinstance(event, DocumentSent):
