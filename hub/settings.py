@@ -24,6 +24,7 @@ __all__ = [
     "DirectorySettings",
     "GatewaySettings",
     "HubSettings",
+    "Queues",
     "Secret",
     "Setting",
     "Sources",
@@ -162,6 +163,27 @@ class Mades(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = Path(".tps-mades")
 
 
+class Queues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The queues of ECP that a message box offers to a business application, at a broker of the participant's own."""
+
+    url: Annotated[
+        Secret, Meta(description="`amqps://user:password@host:port/vhost` of the queues; empty: there are none")
+    ] = Secret("")
+    prefix: Annotated[str, Meta(description="What the names of the queues begin with, before `ecp.endpoint`")] = ""
+    ca_file: Annotated[Path | None, Meta(description="Whom to trust (PEM); none: the authorities of the system")] = None
+    cert_file: Annotated[
+        Path | None, Meta(description="Certificate to log in with (PEM), where the url names no user")
+    ] = None
+    key_file: Annotated[Path | None, Meta(description="Private key of the certificate (PEM)")] = None
+
+    def __post_init__(self) -> None:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("only one of cert_file and key_file is set; expected both, or none")
+        scheme = self.url.reveal().partition(":")[0]
+        if scheme not in {"", "amqp", "amqps"}:
+            raise ValueError("url is none of AMQP; expected amqps://user:password@host:port/vhost")
+
+
 class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The door for the participant's own systems, or for the operator of the hub."""
 
@@ -209,6 +231,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     database: Database = field(default_factory=Database)
     mades: Mades = field(default_factory=Mades)
     broker: Broker = field(default_factory=Broker)
+    queues: Queues = field(default_factory=Queues)
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)
 

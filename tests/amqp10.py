@@ -46,10 +46,16 @@ class Amqp10Client:
         self._version = 0
 
     async def send(
-        self, address: str, body: bytes, properties: Mapping[str, str], application: Mapping[str, str] | None = None
+        self,
+        address: str,
+        body: bytes | str,
+        properties: Mapping[str, str],
+        application: Mapping[str, str] | None = None,
     ) -> str:
-        """What the broker settles the message as: ACCEPTED, or why not."""
-        order = {"address": address, "body": b64encode(body).decode(), "properties": dict(properties)}
+        """What the broker settles the message as. Bytes are one data section, a text is a value."""
+        content = body.encode() if isinstance(body, str) else body
+        order: dict[str, object] = {"address": address, "body": b64encode(content).decode()}
+        order |= {"properties": dict(properties), "is_text": isinstance(body, str)}
         answer = await self._do("send", order | {"application_properties": dict(application or {})})
         return str(answer["outcome"])
 

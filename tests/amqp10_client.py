@@ -58,8 +58,10 @@ def connect(order: dict[str, Any]) -> Any:
 
 
 def send(connection: Any, order: dict[str, Any]) -> dict[str, Any]:
-    """Each message to its address, until the broker has settled it as accepted."""
-    message = proton.Message(body=base64.b64decode(order["body"]), durable=True, inferred=True)
+    """One data section, or a text as a value, until the broker has settled it."""
+    content = base64.b64decode(order["body"])
+    body = content.decode() if order["is_text"] else content
+    message = proton.Message(body=body, durable=True, inferred=not order["is_text"])
     for name, value in order["properties"].items():
         setattr(message, name, value.encode() if name == "user_id" else value)
     message.properties = order["application_properties"] or None

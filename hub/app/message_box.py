@@ -1,9 +1,10 @@
 """A message box as a process of its own, and its operations for a command of the operator (floor 7)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -13,18 +14,21 @@ from documents.values import Identifier
 from hub.app.process import STOPPING, database
 from hub.clock import SystemClock
 from hub.desk import Desk
+from hub.errors import SettingsError
 from hub.feed import Bells
 from hub.mades.backlog import Backlog
 from hub.mades.box.brain import BoxBrain
 from hub.mades.box.operations import Operations
+from hub.mades.box.queues import BusinessQueues, Place
 from hub.mades.box.running import MessageBox
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
-from hub.settings import GatewaySettings
+from hub.settings import GatewaySettings, Queues
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
 from hub.web.health import Health, listening
 
+Work = Callable[[], Coroutine[Any, Any, None]]
 DATABASE: Final = "message_box"
 """The embedded database; a box and a gateway of one participant never share a log."""
 
@@ -133,7 +137,41 @@ async def _serve(settings: GatewaySettings, process: _Process) -> None:
             clock=SystemClock(),
             most_waiting=settings.gateway.waiting_max,
         )
-        await process.box.run()
+        await process.box.run(*_beside(process.box, store, settings))
+
+
+def _beside(box: MessageBox, store: PostgresStore, settings: GatewaySettings) -> Iterator[Work]:
+    """What runs with the box: the business application's queues, where it has some. Raises SettingsError."""
+    if not settings.queues.url.reveal():
+        return
+    queues = BusinessQueues(
+        box.code,
+        _place(settings.queues),
+        operations=box.operations,
+        desk=box.desk,
+        brain=box.brain,
+        outbox=store.outbox,
+        bells=box.bells,
+        clock=SystemClock(),
+        heartbeat_s=settings.broker.heartbeat_s,
+    )
+    box.on_state_changed(queues.changed)
+    yield queues.run
+
+
+def _place(queues: Queues) -> Place:
+    url = queues.url.reveal()
+    if not url.startswith("amqps:"):
+        return Place(url, prefix=queues.prefix)
+    try:
+        context = ssl.create_default_context(cafile=queues.ca_file)
+        if queues.cert_file:
+            context.load_cert_chain(queues.cert_file, queues.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"queues: found {error}. Expected: ca_file, cert_file and key_file that this user may read."
+        ) from error
+    return Place(url, tls=context, prefix=queues.prefix)
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ FLOORS = (
     Floor(2, ("hub.errors", "hub.ports", "hub.mades.message", "hub.mades.errors"), frozenset({"msgspec"})),
     Floor(2, ("hub.mades.certificates", "hub.version", "hub.tagged"), frozenset({"msgspec"})),
     Floor(2, ("hub.mades.box",), frozenset({"msgspec"})),
-    Floor(3, ("hub.mades.box.brain", "hub.mades.box.story"), frozenset({"msgspec"})),
+    Floor(3, ("hub.mades.box.brain", "hub.mades.box.story", "hub.mades.box.queue_messages"), frozenset({"msgspec"})),
     Floor(3, ("hub.aggregates", "hub.projections", "hub.state", "hub.brain"), frozenset({"msgspec", "eventsourcing"})),
     Floor(3, ("hub.directory",), frozenset({"msgspec", "lxml"})),
     Floor(3, ("hub.mades.exchange", "hub.mades.paths", "hub.mades.manifest"), frozenset({"msgspec", "lxml"})),
@@ -44,7 +44,7 @@ FLOORS = (
     Floor(5, ("hub.mades.credentials", "hub.mades.directory_copy", "hub.mades.enrolment", "hub.mades.https"), ANY),
     Floor(6, ("hub.desk", "hub.lanes", "hub.feed", "hub.dispatch", "hub.mades.endpoint", "hub.mades.membership"), ANY),
     Floor(6, ("hub.mades.backlog",), ANY),
-    Floor(7, ("hub.mades.box.operations", "hub.mades.box.running"), ANY),
+    Floor(7, ("hub.mades.box.operations", "hub.mades.box.running", "hub.mades.box.queues"), ANY),
     Floor(
         7,
         ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs"),

@@ -10,8 +10,10 @@ from structlog.testing import capture_logs
 
 from documents.values import Identifier
 from hub.errors import Unavailable, UnknownEvent
+from hub.mades.box import commands
 from hub.mades.box.brain import BoxBrain
 from hub.mades.box.interface import MadesFault, ReceivedMessage, SentMessage
+from hub.mades.box.rows import Followed
 from hub.ports import MessageState
 from tests.box_world import NORTH_CODE, Box, World
 from tests.mades_components import HUB, NORTH
@@ -521,6 +523,21 @@ async def test_when_too_much_waits_new_messages_are_refused_until_it_is_less(wor
     await world.hub.start()
     await world.run(5)
     await world.north.operations.send_message(points())
+
+
+async def test_what_an_application_was_told_is_remembered_over_a_restart_until_its_end(world: World) -> None:
+    async def follow(*asked: commands.Command) -> dict[str, Followed]:
+        assert world.north.box is not None
+        for command in asked:
+            await world.north.box.desk.submit(command, cause="test")
+        return dict(world.north.box.brain.state.followed.contents())
+
+    await follow(commands.Follow("m-1", "doc-1"), commands.Tell("m-1", "DELIVERED"), commands.Follow("m-1", "doc-1"))
+    await world.north.kill()
+    await world.north.start()
+
+    assert await follow() == {"m-1": Followed("doc-1", told="DELIVERED")}
+    assert await follow(commands.Tell("m-1", "RECEIVED"), commands.Tell("m-1", "RECEIVED")) == {}
 
 
 async def test_the_log_of_something_else_is_refused_in_words() -> None:

@@ -19,16 +19,21 @@ from hub.cli import tps
 from hub.clock import SystemClock
 from hub.directory.values import Party as Member
 from hub.mades.box.interface import ReceivedMessage, SentMessage
+from hub.mades.box.queue_messages import BusinessQueue
 from hub.mades.box.rows import INBOX
 from hub.mades.box.running import MessageBox
+from hub.mades.management import managing
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
+from hub.mades.provision import provision
+from hub.mades.topology import Registered
 from hub.ports import Batch, MessageState, NewEvent, Transport
 from hub.store.memory import MemoryStore
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import DatabaseUrl
 from tests.founded import Founded, founded
+from tests.mades_brokers import COMPONENTS, RabbitTls
 from tests.system import HUB
 
 NORTH = "5790000000005"
@@ -248,3 +253,32 @@ def test_faults_are_told_in_the_words_of_the_standard_and_end_with_1_or_2(tmp_pa
     assert len(fault["errorID"]) == 36
     assert "E-NO-PATH" in no_path[1]
     assert set(json.loads(sent[1].splitlines()[-1])) == {"messageID"}
+
+
+async def test_the_queues_of_its_settings_stand_while_a_box_runs(
+    platform: Founded, database_url: DatabaseUrl, rabbit: RabbitTls
+) -> None:
+    url, (certificate, key) = rabbit.url.rpartition("/")[0], rabbit.certificates.client_files(NORTH_CODE)
+    user = Registered(code=NORTH_CODE, party=Party.DSO, suffix="f" * 16)
+    shell = Shell(
+        environment(platform.member(NORTH_CODE), await database_url())
+        | {
+            "TPS__QUEUES__URL": f"{url}/business",
+            "TPS__QUEUES__PREFIX": "north.",
+            "TPS__QUEUES__CA_FILE": str(rabbit.certificates.authority),
+            "TPS__QUEUES__CERT_FILE": str(certificate),
+            "TPS__QUEUES__KEY_FILE": str(key),
+        }
+    )
+    async with managing(rabbit.management_url) as operator:
+        await provision(operator, [*COMPONENTS, user])
+        await operator.delete("vhosts", "business")
+        await operator.put("vhosts", "business")
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        await operator.put("permissions", "business", NORTH_CODE, body=everything)
+        async with endpoint(shell), asyncio.timeout(PATIENCE_S):
+            while len(queues := await operator.get("queues", "business")) < len(BusinessQueue):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.2)
+
+    assert {queue["name"] for queue in queues} == {f"north.{queue}" for queue in BusinessQueue}
+    assert all(queue["durable"] for queue in queues)

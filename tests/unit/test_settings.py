@@ -170,3 +170,21 @@ def test_every_setting_has_a_description_and_no_two_share_a_variable(kind: type)
     assert all(setting.description for setting in listed)
     assert len(variables) == len(set(variables))
     assert not {f"{variable}_FILE" for variable in variables} & set(variables)
+
+
+@pytest.mark.parametrize(
+    ("sets", "found"),
+    [
+        (["queues.cert_file=x.pem"], "only one of cert_file and key_file is set"),
+        (["queues.url=https://user:hush@host/"], "url is none of AMQP"),
+    ],
+)
+def test_queues_that_cannot_be_reached_are_told_without_the_password(sets: list[str], found: str) -> None:
+    with pytest.raises(SettingsError, match=found) as raised:
+        load(GatewaySettings, env=GATEWAY, sets=sets)
+
+    assert "hush" not in str(raised.value)
+
+
+def test_a_box_offers_no_queues_unless_it_is_told_where() -> None:
+    assert load(GatewaySettings, env=GATEWAY).queues.url.reveal() == ""

@@ -16,12 +16,13 @@ from hub.errors import Rejected
 from hub.mades.box import commands as c
 from hub.mades.box import events as e
 from hub.mades.box.interface import ANY
-from hub.mades.box.rows import INBOX, OPEN, OUTBOX, RECEIVED, SENT, TESTS, Leaving, Received, Sent, Tested
+from hub.mades.box.rows import INBOX, OPEN, OUTBOX, RECEIVED, SENT, TESTS, Followed, Leaving, Received, Sent, Tested
 from hub.mades.message import URGENT
-from hub.ports import Recorded, Row, Sending
+from hub.ports import MessageState, Recorded, Row, Sending
 from hub.state import Journal, Table
 from hub.tagged import Tagged
 
+_FINAL: Final = frozenset({MessageState.RECEIVED, MessageState.FAILED})
 _EVENTS: Final = Tagged[e.Event](e.Event, advice="Give the box a database of its own, or install a newer version.")
 
 
@@ -37,6 +38,7 @@ class BoxState:
         self.inbox: Table[str, Received] = Table(self.journal)
         self.expired: Table[str, Received] = Table(self.journal)
         self.tests: Table[str, Tested] = Table(self.journal)
+        self.followed: Table[str, Followed] = Table(self.journal)
 
 
 class BoxBrain:
@@ -73,6 +75,11 @@ class BoxBrain:
                 return (test,)
             case c.EndTest(result):
                 return (result,) if result.message_id in state.tests else ()
+            case c.Follow(message_id, ba_message_id):
+                is_new = message_id not in state.followed
+                return (e.MessageFollowed(message_id=message_id, ba_message_id=ba_message_id),) if is_new else ()
+            case c.Tell(message_id, told):
+                return (e.StateTold(message_id=message_id, state=told),) if message_id in state.followed else ()
             case _:
                 assert_never(command)
 
@@ -99,6 +106,10 @@ class BoxBrain:
                 state.tests.put(event.message_id, _tested(event, recorded.at))
             case e.ConnectivityTestEnded():
                 state.tests.drop(event.message_id)
+            case e.MessageFollowed():
+                state.followed.put(event.message_id, Followed(event.ba_message_id))
+            case e.StateTold():
+                self._told(event)
             case _:
                 assert_never(event)
 
@@ -132,6 +143,13 @@ class BoxBrain:
             )
         return (message,)
 
+    def _told(self, event: e.StateTold) -> None:
+        followed = self.state.followed
+        if event.state in _FINAL:
+            followed.drop(event.message_id)
+        else:
+            followed.put(event.message_id, replace(followed[event.message_id], told=event.state))
+
     def _rows(self, recorded: Recorded[e.Event]) -> Iterator[Row]:
         event, at = recorded.event, recorded.at
         match event:
@@ -153,6 +171,8 @@ class BoxBrain:
                 yield self._own(TESTS, event.message_id, _tested(event, at), group=OPEN)
             case e.ConnectivityTestEnded():
                 yield self._own(TESTS, event.message_id, _ended(self.state.tests[event.message_id], event, at))
+            case e.MessageFollowed() | e.StateTold():
+                pass
             case _:
                 assert_never(event)
 

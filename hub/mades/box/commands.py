@@ -41,4 +41,18 @@ class EndTest(Struct, frozen=True):
     result: ConnectivityTestEnded
 
 
-Command = Send | Take | Confirm | Expire | Test | EndTest
+class Follow(Struct, frozen=True):
+    """Tell the business application what becomes of a message that it sent."""
+
+    message_id: str
+    ba_message_id: str
+
+
+class Tell(Struct, frozen=True):
+    """It was told of this state."""
+
+    message_id: str
+    state: str
+
+
+Command = Send | Take | Confirm | Expire | Test | EndTest | Follow | Tell

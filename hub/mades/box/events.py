@@ -61,6 +61,27 @@ class ConnectivityTestEnded(Struct, frozen=True, kw_only=True, tag="Connectivity
     failure: str = ""
 
 
+class MessageFollowed(Struct, frozen=True, kw_only=True, tag="MessageFollowed.v1"):
+    """The business application is to be told of the states of a message that it sent."""
+
+    message_id: str
+    ba_message_id: str = ""
+
+
+class StateTold(Struct, frozen=True, kw_only=True, tag="StateTold.v1"):
+    """It was told of this state (a `hub.ports.MessageState`)."""
+
+    message_id: str
+    state: str
+
+
 Event = (
-    MessageSent | MessageReceived | MessageConfirmed | MessageExpired | ConnectivityTestAsked | ConnectivityTestEnded
+    MessageSent
+    | MessageReceived
+    | MessageConfirmed
+    | MessageExpired
+    | ConnectivityTestAsked
+    | ConnectivityTestEnded
+    | MessageFollowed
+    | StateTold
 )

@@ -82,7 +82,7 @@ class Operations:
         Raises:
             MadesFault: E-VALIDATION, E-TOO-LARGE, E-UNKNOWN-RECEIVER, E-NO-PATH, E-STORE-FULL, E-STORE.
         """
-        with _faults(receiver_code=message.receiver_code):
+        with faults(receiver_code=message.receiver_code):
             self._check(message, conversation_id)
             if known := self._brain.state.conversations.get(conversation_id):
                 return known
@@ -105,7 +105,7 @@ class Operations:
         Raises:
             MadesFault: E-VALIDATION, E-NOT-FOUND: its content was erased from the store; E-STORE.
         """
-        with _faults(business_type=business_type):
+        with faults(business_type=business_type):
             if business_type not in ANY:
                 _fits(BUSINESS_TYPE.fullmatch(business_type), "businessType", business_type)
             waiting = self._brain.waiting(business_type, self._clock.now())
@@ -122,7 +122,7 @@ class Operations:
         Raises:
             MadesFault: E-NOT-FOUND, E-EXPIRED: it was given up before it was confirmed, and its sender knows; E-STORE.
         """
-        with _faults(message_id=message_id):
+        with faults(message_id=message_id):
             received = await self._row(RECEIVED, message_id, Received)
             if received is None:
                 raise _unknown(message_id)
@@ -139,7 +139,7 @@ class Operations:
         Raises:
             MadesFault: E-NOT-FOUND, E-STORE.
         """
-        with _faults(message_id=message_id):
+        with faults(message_id=message_id):
             if sent := await self._row(SENT, message_id, Sent):
                 return story.of_sent(sent, await self._store.outbox.find(message_id), me=self._code)
             if received := await self._row(RECEIVED, message_id, Received):
@@ -154,7 +154,7 @@ class Operations:
         Raises:
             MadesFault: E-VALIDATION, E-UNKNOWN-RECEIVER, E-NO-PATH, E-STORE.
         """
-        with _faults(receiver_code=receiver_code):
+        with faults(receiver_code=receiver_code):
             self._check_path(receiver_code, business_type)
             message_id = uuid4().hex
             test = events.ConnectivityTestAsked(
@@ -221,8 +221,8 @@ class Operations:
 
 
 @contextmanager
-def _faults(**subject: Any) -> Iterator[None]:  # the field of Fault that says what the operation is about
-    """Turn what goes wrong into a fault that is logged under its id."""
+def faults(**subject: Any) -> Iterator[None]:  # the field of Fault that says what the operation is about
+    """Turn what goes wrong (MadesError, Unavailable) into a MadesFault that is logged under its id."""
     try:
         yield
     except MadesError as error:

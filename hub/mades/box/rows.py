@@ -65,3 +65,10 @@ class Tested(Struct, frozen=True, kw_only=True):
     broker_ms: float | None = None
     receiver_ms: float | None = None
     failure: str = ""
+
+
+class Followed(Struct, frozen=True):
+    """A message whose states its business application is told; `told` is the last one, "" none. Never a row."""
+
+    ba_message_id: str
+    told: str = ""

@@ -69,6 +69,7 @@ class MessageBox:
         self._scope = Scope(code)
         self._stopping, self._is_ready = asyncio.Event(), False
         self._begun: set[str] = set()
+        self._callbacks: list[Callable[[Sequence[str]], None]] = []
         party_of = party_of or (lambda other: Party.HUB if other == hub else None)
         self.bells = Bells()
         self.brain = BoxBrain(code)
@@ -84,6 +85,7 @@ class MessageBox:
             render=self._render,
             receive=self._receive,
             party_of=party_of,
+            changed=self._state_changed,
         )
         self.desk = Desk(
             self.brain, store.log, store.commit, clock=clock, bells=self.bells, committed=self.endpoint.wake
@@ -100,8 +102,8 @@ class MessageBox:
             backlog=self.backlog,
         )
 
-    async def run(self) -> None:
-        """Replay the log, then work until `stop`. A part that ends early ends the whole."""
+    async def run(self, *beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Replay the log, then work until `stop`, and whatever works `beside` it. A part that ends early ends all."""
         await self.desk.start()
         async with asyncio.TaskGroup() as tasks:
             desk = tasks.create_task(self._lasting(self.desk.run()), name="box.desk")
@@ -112,6 +114,7 @@ class MessageBox:
                     ("follow", self._follow()),
                     ("beat", self._beat()),
                     ("tests", self._test_connections()),
+                    *(("beside", work()) for work in beside),
                 )
             ]
             self._is_ready = True
@@ -129,6 +132,10 @@ class MessageBox:
         """Let `run` end in good order."""
         self._stopping.set()
 
+    def on_state_changed(self, callback: Callable[[Sequence[str]], None]) -> None:
+        """Call this with the baMessageIDs of messages that have another state."""
+        self._callbacks.append(callback)
+
     def trouble(self) -> str | None:
         """Why this box takes no work at the moment; None when it does."""
         if not self._is_ready:
@@ -140,6 +147,10 @@ class MessageBox:
         yield Measure("log_position", "Events in the log.", self.desk.position)
         yield from exchange_measures(self.endpoint.status())
         yield Measure("messages_unconfirmed", "Messages nobody has confirmed yet.", len(self.brain.state.inbox))
+
+    def _state_changed(self, ba_message_ids: Sequence[str]) -> None:
+        for callback in self._callbacks:
+            callback(ba_message_ids)
 
     async def _receive(self, incoming: Incoming) -> None:
         """Keep a message until it is confirmed. Raises Unavailable, MadesError (E-BA-REJECTED)."""
