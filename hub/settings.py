@@ -155,6 +155,16 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class Management(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """RabbitMQ's management interface, so that the broker lets in whom the directory lists, from each decision on."""
+
+    url: Annotated[
+        str, Meta(description="`http://user@host:15672` of RabbitMQ; empty: provisioned by hand (`tps broker`)")
+    ] = ""
+    password: Annotated[Secret, Meta(description="The password of that user")] = Secret("")
+    ca: Annotated[Path | None, Meta(description="Authority (PEM) behind an https address")] = None
+
+
 class Mades(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """This component in the exchange: what it proves itself with, and the directory it is registered at."""
 
@@ -240,6 +250,7 @@ class DirectorySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Settings of `tps directory`; `http` is the operator's own door."""
 
     directory: Directory
+    management: Management = field(default_factory=Management)
     database: Database = field(default_factory=Database)
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)

@@ -16,6 +16,7 @@ from hub.directory.values import Configuration, Contact, Url
 from hub.directory_service.authority import open_authority
 from hub.directory_service.directory import Directory
 from hub.directory_service.doors import Components, Operator
+from hub.directory_service.gate import Gate
 from hub.errors import Rejected, SettingsError
 from hub.mades.membership import implementation
 from hub.settings import Directory as Chosen
@@ -49,10 +50,22 @@ async def serve(settings: DirectorySettings) -> None:
     try:
         async with opened(settings) as directory, serving(directory, settings.directory), looking(directory, settings):
             log.info("directory.ready", component=directory.code)
-            await _first_of(stopping, directory.ended)
+            async with keeping(Gate(directory, settings.management)):
+                await _first_of(stopping, directory.ended)
     finally:
         for name in STOPPING:
             loop.remove_signal_handler(name)
+
+
+@asynccontextmanager
+async def keeping(gate: Gate) -> AsyncIterator[None]:
+    """The broker follows the directory, for as long as the block lasts."""
+    work = asyncio.create_task(gate.keep(), name="directory.gate")
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.wait({work})
 
 
 async def _first_of(*events: asyncio.Event) -> None:

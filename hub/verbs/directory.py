@@ -158,7 +158,7 @@ def approve(sources: Sources, registration: str, party: str | None, why: str) ->
     async def work(it: "Directory") -> None:
         await it.approve(await _pending(it, registration), party=_party(party), why=why, by=operator())
 
-    _with_directory(sources, work)
+    _with_directory(sources, work, admits=True)
     click.echo("Approved.")
 
 
@@ -182,7 +182,10 @@ def reject(sources: Sources, registration: str, why: str) -> None:
 @WHY
 @click.pass_obj
 def revoke(sources: Sources, code: str, certificate: str | None, why: str) -> None:
-    """Put CODE out, or one of its certificates: others learn of it with their next sync."""
+    """Put CODE out, or one of its certificates: others learn of it with their next sync.
+
+    The broker, if it is managed from here (`management.url`), throws CODE out at once.
+    """
 
     async def work(it: "Directory") -> bool:
         if certificate is None:
@@ -192,7 +195,7 @@ def revoke(sources: Sources, code: str, certificate: str | None, why: str) -> No
             raise click.ClickException(f"{code} has no such certificate. See `tps directory show {code}`.")
         return await it.revoke_certificate(certificate, why=why, by=operator())
 
-    click.echo(f"{'Now' if _with_directory(sources, work) else 'Already'} revoked.")
+    click.echo(f"{'Now' if _with_directory(sources, work, admits=True) else 'Already'} revoked.")
 
 
 @directory.command()
@@ -201,7 +204,7 @@ def revoke(sources: Sources, code: str, certificate: str | None, why: str) -> No
 @click.pass_obj
 def reapprove(sources: Sources, code: str, why: str) -> None:
     """Let a revoked CODE back in, with the certificates that it had."""
-    changed = _with_directory(sources, lambda it: it.reapprove(_code(code), why=why, by=operator()))
+    changed = _with_directory(sources, lambda it: it.reapprove(_code(code), why=why, by=operator()), admits=True)
     click.echo("Reapproved." if changed else "It is not revoked.")
 
 
@@ -254,8 +257,11 @@ def endpoints(sources: Sources, out: Path) -> None:
     click.echo(f"{len(listed)} endpoints written to {out}.")
 
 
-def _with_directory(sources: Sources, work: Callable[["Directory"], Awaitable[T]]) -> T:
-    """Do something with the directory's log, whether it is running or not. Ends with 1 when it is refused."""
+def _with_directory(sources: Sources, work: Callable[["Directory"], Awaitable[T]], *, admits: bool = False) -> T:
+    """Do something with the directory's log, whether it is running or not. Ends with 1 when it is refused.
+
+    What `admits` somebody or puts somebody out counts at the broker before this ends.
+    """
     from hub import logs  # noqa: PLC0415
     from hub.directory_service import process  # noqa: PLC0415
 
@@ -264,12 +270,29 @@ def _with_directory(sources: Sources, work: Callable[["Directory"], Awaitable[T]
 
     async def run() -> T:
         async with process.opened(settings) as opened:
-            return await work(opened)
+            done = await work(opened)
+            if admits:
+                await _fit_broker(opened, settings)
+            return done
 
     try:
         return asyncio.run(run())
     except Rejected as error:
         raise click.ClickException(error.text) from None
+
+
+async def _fit_broker(it: "Directory", settings: DirectorySettings) -> None:
+    from hub.directory_service.gate import Gate  # noqa: PLC0415
+    from hub.errors import Unavailable  # noqa: PLC0415
+    from hub.ports import Refused  # noqa: PLC0415
+
+    try:
+        await Gate(it, settings.management).fit()
+    except (Unavailable, Refused) as error:
+        raise click.ClickException(
+            f"It is decided, but the broker does not know it yet: {error} Repeat the command, or leave it to the "
+            "running directory, which tells the broker as soon as it can."
+        ) from error
 
 
 async def _pending(it: "Directory", named: str) -> str:

@@ -188,9 +188,11 @@ class Client:
 class Platform:
     """See the module's charter. `hub` and `gateways` change when they are started again."""
 
-    def __init__(self, stack: AsyncExitStack, *, ground: Ground, databases: DatabaseUrl | None, seed: int) -> None:
+    def __init__(
+        self, stack: AsyncExitStack, *, ground: Ground, road: Road | None, databases: DatabaseUrl | None, seed: int
+    ) -> None:
         self._stack, self.ground, self._databases = stack, ground, databases
-        suite = roads.chosen()
+        suite = road or roads.chosen()
         self.way: Road = "embedded" if suite == "memory" != ground else suite
         self.clock: LeapingClock | SystemClock = _leaping(self.way) if ground == MEMORY else SystemClock()
         self.network = MemoryNetwork(self.clock, seed=seed)
@@ -217,13 +219,14 @@ class Platform:
         cls,
         *,
         ground: Ground = MEMORY,
+        road: Road | None = None,
         databases: DatabaseUrl | None = None,
         players: Sequence[Player] = PLAYERS,
         seed: int = 0,
     ) -> AsyncIterator[Self]:
-        """A hub and the gateways of these players; nothing is registered yet."""
+        """A hub and the gateways of these players; nothing is registered yet. `road`: another than the suite's."""
         async with AsyncExitStack() as stack:
-            platform = cls(stack, ground=ground, databases=databases, seed=seed)
+            platform = cls(stack, ground=ground, road=road, databases=databases, seed=seed)
             connector = aiohttp.TCPConnector(limit=0, force_close=True)
             platform.session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
             await platform._open_road()

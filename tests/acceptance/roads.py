@@ -58,22 +58,15 @@ class Broker(Protocol):
     async def stop(self) -> None:
         """Be gone, with every connection."""
 
-    async def revoke(self, code: str) -> None:
-        """Let a component in no longer."""
-
 
 class Embedded:
     """The embedded broker: what it held is gone when it stops."""
 
     def __init__(self, broker: EmbeddedBroker, registered: list[Registered]) -> None:
-        self._broker = broker
-        self._users = {each.code: Component(each.party, suffix=each.suffix) for each in registered}
-        broker.provision(self._users, hub=HUB)
+        users = {each.code: Component(each.party, suffix=each.suffix) for each in registered}
+        broker.provision(users, hub=HUB)
         self.url = broker.url(HUB)
         self.start, self.stop = broker.start, broker.stop
-
-    async def revoke(self, code: str) -> None:
-        self._broker.provision({each: user for each, user in self._users.items() if each != code}, hub=HUB)
 
 
 class RealRabbit:
@@ -94,11 +87,6 @@ class RealRabbit:
                 for name in queue_names(each):
                     await operator.delete("queues", VIRTUAL_HOST, name, "contents")
 
-    async def revoke(self, code: str) -> None:
-        self._known = []
-        async with managing(self.management_url) as operator:
-            await provision.revoke(operator, code)
-
     async def stop(self) -> None:
         if self._node is None:
             unavailable("a broker that was given is not ours to stop")
@@ -117,7 +105,7 @@ class Site:
         self.folder, self._stack = folder, AsyncExitStack()
         self.directory: Directory
         self.founder: Founder
-        self._server: ServerFiles
+        self.server: ServerFiles
         self._free: list[RealRabbit] = []
         self._brokers = 0
 
@@ -131,7 +119,7 @@ class Site:
             await self._stack.enter_async_context(directory.running())
             url = await self._stack.enter_async_context(serving(directory, settings))
             self.founder = Founder(directory, url, "Test", "test")
-            self._server = await everybody(self.founder, self.folder)
+            self.server = await everybody(self.founder, self.folder)
             await self.founder.tell_broker(BROKER, f"amqps://{HOST}:5671/{VIRTUAL_HOST}")
             self.directory = directory
         return self
@@ -160,7 +148,7 @@ class Site:
             finally:
                 self._free.append(lent)
             return
-        files = self._server
+        files = self.server
         tls = server_context(certificate=files.certificate, key=files.key, authority=files.authority)
         async with EmbeddedBroker(tls=tls) as embedded:
             yield Embedded(embedded, registered)
@@ -172,7 +160,7 @@ class Site:
             self._brokers += 1
             return RealRabbit(given, os.environ[MANAGEMENT], None)
         self._brokers += 1
-        node = await self._stack.enter_async_context(rabbitmq(self.folder / f"rabbit-{self._brokers}", self._server))
+        node = await self._stack.enter_async_context(rabbitmq(self.folder / f"rabbit-{self._brokers}", self.server))
         return RealRabbit(f"amqps://{HOST}:{node.port}/{VIRTUAL_HOST}", node.management_url, node)
 
     def _adopt_authority(self) -> None:
