@@ -7,7 +7,7 @@ when its own acknowledgements arrive. States are folded by the table in hub.made
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -76,7 +76,8 @@ class PostgresOutbox:
 
         One that does not come from the message's receiver, or is about other bytes, changes nothing.
         """
-        changed: dict[str, None] = {}
+        changed: dict[str, dict[str, Any]] = {}  # a record of out_message
+        taken: list[ReceivedAcknowledgement] = []
         related = [acknowledgement.related for acknowledgement in acknowledgements]
         async with self._turn, self._database.transaction() as connection:
             records = await connection.fetch(SQL["acknowledged"], related)
@@ -87,9 +88,11 @@ class PostgresOutbox:
                     acknowledgement, message["receiver"], message["digest"], message["manifests"]
                 ):
                     continue
-                if await _fold(connection, message, acknowledgement):
-                    changed[message["document"]] = None
-        return list(changed)
+                taken.append(acknowledgement)
+                if _fold(message, acknowledgement):
+                    changed[message["message_id"]] = message
+            await _keep(connection, list(changed.values()), taken)
+        return list(dict.fromkeys(message["document"] for message in changed.values()))
 
     async def enqueue_failure(
         self,
@@ -189,27 +192,33 @@ class PostgresOutbox:
         }
 
 
-async def _fold(connection: "Connection", message: dict[str, object], acknowledgement: ReceivedAcknowledgement) -> bool:
-    """Fold one acknowledgement into its message, in the database and in `message`; whether the state changed."""
-    before, reason, expires = MessageState(str(message["state"])), message["reason"], message["expires"]
-    assert isinstance(expires, datetime)
+def _fold(message: dict[str, Any], acknowledgement: ReceivedAcknowledgement) -> bool:
+    """Fold one acknowledgement into the record of its message; whether the state changed."""
+    before = MessageState(message["state"])
     after = fold_acknowledgement(
         before,
         acknowledgement.internal_type,
-        reason=None if reason is None else str(reason),
+        reason=message["reason"],
         event_time=acknowledgement.event_time,
-        expires=expires,
+        expires=message["expires"],
     )
     if after is not before:
         message["state"], message["reason"] = after, acknowledgement.reason
-        await connection.execute(SQL["fold"], message["message_id"], after, acknowledgement.reason)
-    if acknowledgement.manifest is not None:
-        proof = (message["message_id"], acknowledgement.internal_type, acknowledgement.manifest)
-        await connection.execute(SQL["keep_acknowledgement"], *proof)
-    said = ARRIVED[acknowledgement.internal_type]
-    story = (acknowledgement.event_time, acknowledgement.sender, said, acknowledgement.reason or "")
-    await connection.execute(SQL["trace_once"], message["message_id"], *story)
     return after is not before
+
+
+async def _keep(
+    connection: "Connection", changed: Sequence[dict[str, Any]], taken: Sequence[ReceivedAcknowledgement]
+) -> None:
+    """Store what messages have become, and the acknowledgements that say so."""
+    states = [(each["message_id"], each["state"], each["reason"]) for each in changed]
+    proofs = [(each.related, each.internal_type, each.manifest) for each in taken if each.manifest is not None]
+    story = [
+        (each.related, each.event_time, each.sender, ARRIVED[each.internal_type], each.reason or "") for each in taken
+    ]
+    for query, records in (("fold", states), ("keep_acknowledgements", proofs), ("trace_once", story)):
+        if records:
+            await connection.execute(SQL[query], *map(list, zip(*records, strict=True)))
 
 
 def _message(record: asyncpg.Record) -> OutgoingMessage:

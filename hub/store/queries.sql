@@ -102,24 +102,35 @@ select message_id, document, receiver, state, reason, expires, encode(sha256(bod
 where message_id = any ($1) and related is null order by message_id for update
 
 -- name: fold
--- message id, state, reason
-update out_message set state = $2::text, reason = $3,
-    due = case when $2 in ('RECEIVED', 'FAILED') then null else due end,
-    lease_until = case when $2 in ('RECEIVED', 'FAILED') then null else lease_until end
-where message_id = $1
+-- message ids, states, reasons
+update out_message as message set state = new.state, reason = new.reason,
+    due = case when new.state in ('RECEIVED', 'FAILED') then null else due end,
+    lease_until = case when new.state in ('RECEIVED', 'FAILED') then null else lease_until end
+from unnest($1::text[], $2::text[], $3::text[]) as new (message_id, state, reason)
+where message.message_id = new.message_id
 
--- name: keep_acknowledgement
--- message id, internal type, signed manifest
-insert into acknowledgement (message_id, internal_type, manifest) values ($1, $2, $3) on conflict do nothing
+-- name: keep_acknowledgements
+-- message ids, internal types, signed manifests
+insert into acknowledgement (message_id, internal_type, manifest)
+select * from unnest($1::text[], $2::text[], $3::bytea[]) on conflict do nothing
 
 -- name: proofs
 -- message id
 select internal_type, manifest from acknowledgement where message_id = $1 order by internal_type
 
 -- name: trace_once
--- message id, at, component, state, details
-insert into trace (message_id, at, component, state, details) select $1::text, $2::timestamptz, $3::text, $4::text, $5::text
-where not exists (select from trace where message_id = $1 and component = $3 and state = $4)
+-- message ids, at, components, states, details: of the same step the first only
+insert into trace (message_id, at, component, state, details)
+select message_id, at, component, state, details from (
+    select distinct on (message_id, component, state) *
+    from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[])
+        with ordinality as told (message_id, at, component, state, details, place)
+    order by message_id, component, state, place
+) as told
+where not exists (
+    select from trace as known
+    where known.message_id = told.message_id and known.component = told.component and known.state = told.state)
+order by place
 
 -- name: enqueue_failure
 -- message id, receiver, business type, now, related, its digest, its manifest's, reason; one for (receiver, related), due again on a repeat
