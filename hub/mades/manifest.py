@@ -220,14 +220,15 @@ class _Reader:
     """Looks up children by name in an element that its schema has approved."""
 
     def __init__(self, element: Element) -> None:
-        self._element = element
+        self._children = {child.tag: child for child in element}
 
     def child(self, name: str) -> "_Reader | None":
-        found = self._element.find(f"{_Q}{name}")
+        found = self._children.get(f"{_Q}{name}")
         return None if found is None else _Reader(found)
 
     def find(self, name: str) -> str | None:
-        return self._element.findtext(f"{_Q}{name}")
+        found = self._children.get(f"{_Q}{name}")
+        return None if found is None else found.text or ""
 
     def text(self, name: str) -> str:
         found = self.find(name)
