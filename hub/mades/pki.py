@@ -8,7 +8,7 @@ numbers come from the library. Profiles follow RFC 5280; chains are verified by 
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -33,6 +33,8 @@ CRL_VALIDITY: Final = timedelta(days=7)
 MAX_SKEW: Final = timedelta(seconds=300)
 """Certificates begin this much before they were issued: clocks of components differ (docs/mades.md)."""
 MIN_RSA_BITS: Final = 2048
+REMEMBERED: Final = 4096
+"""Certificates whose name, id and purpose are kept: each message asks for them several times."""
 
 DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 """RFC 9336. A certificate without any extended usage counts as a TLS client's, so the other two types state theirs."""
@@ -178,17 +180,20 @@ def issue_server(
     return _for_purpose(builder, usage, ExtendedKeyUsageOID.SERVER_AUTH).sign(authority.key, hashes.SHA256())
 
 
+@lru_cache(maxsize=REMEMBERED)
 def certificate_id(certificate: x509.Certificate) -> str:
     """Lower hexadecimal SHA-256 of its DER: how manifests and the directory name a certificate."""
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
+@lru_cache(maxsize=REMEMBERED)
 def common_name(certificate: x509.Certificate) -> str:
     """Whose certificate it is; empty unless it names exactly one."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if len(names) == 1 else ""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_for(certificate: x509.Certificate, kind: CertificateType) -> bool:
     """Whether it was issued for this purpose and no other."""
     try:
