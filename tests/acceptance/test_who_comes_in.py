@@ -8,7 +8,8 @@ import pytest
 
 from documents import identifiers
 from gateways.demo.cast import ALPHA, HEAT_PUMP, PLANT
-from gateways.demo.founding import HUB, member
+from gateways.demo.founding import HUB
+from hub.directory_service.bootstrap import member
 from hub.directory_service.gate import Gate
 from hub.errors import SettingsError, Unavailable
 from hub.mades import credentials, pki
