@@ -4,7 +4,7 @@ Sees rows, never events: a row holds only what its audience may know, so there i
 leak (NF3). Documents are built from rows alone, in the order of resource ids; every asset is owned by the hub (R11).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from documents.codes import (
 )
 from documents.curves import align
 from documents.lengths import LONGEST_BYTES, curve_of, longest
+from documents.lines import escaped
 from documents.model import (
     AcknowledgementMarketDocument,
     AssetReference,
@@ -35,6 +36,7 @@ from documents.model import (
     ReceivedDocument,
     RefMarketDocument,
     RefSeries,
+    RejectedSeries,
     UnavailabilityMarketDocument,
     UnavailabilitySeries,
 )
@@ -58,6 +60,10 @@ ROLES: Final = {
     "BRP": Role.BALANCE_RESPONSIBLE.value,
 }
 """Role of a participant -> the role code it is addressed with."""
+FINDINGS_BYTES: Final = 4 * 2**20
+"""What the findings in an answer may take. The refused series themselves take less than they did when they came."""
+FINDING_BYTES: Final = 350
+"""A Reason without its text, in an InError_Period of its own, at most."""
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -89,9 +95,23 @@ def acknowledgement(answer: Answer, cover: Cover, head: Letterhead) -> Acknowled
         sender=head.sender(),
         receiver=Party(cover.receiver.id, answer.role or cover.receiver.role),
         received=answer.received,
-        rejected=answer.rejected,
+        rejected=tuple(_told(answer.rejected)),
         reasons=answer.reasons,
     )
+
+
+def _told(rejected: Iterable[RejectedSeries]) -> Iterator[RejectedSeries]:
+    """Refused series with their findings, as far as these fit; each of the others with the code of its first reason.
+
+    Twenty findings about each of thousands of series would make the answer longer than a document may be.
+    """
+    room = FINDINGS_BYTES
+    for series in rejected:
+        if room >= 0:
+            reasons = [*series.reasons, *(reason for period in series.in_error for reason in period.reasons)]
+            room -= sum(FINDING_BYTES + len(escaped(reason.text or "").encode()) for reason in reasons)
+        code = tuple(Reason(reason.code) for reason in series.reasons[:1])
+        yield series if room >= 0 else replace(series, in_error=(), reasons=code)
 
 
 def nothing_found(response: Response, cover: Cover, head: Letterhead) -> AcknowledgementMarketDocument:

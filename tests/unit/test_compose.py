@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from documents import registry
+from documents import registry, xml
 from documents.model import (
     AcknowledgementMarketDocument,
     GlMarketDocument,
+    InErrorPeriod,
     Party,
     ReceivedDocument,
     RefMarketDocument,
@@ -233,6 +234,25 @@ def test_r26_an_acknowledgement_copies_what_it_answers() -> None:
     assert document.received == received
     assert document.receiver == Party(ALPHA, "A08")
     assert registry.read(registry.render(document)) == document
+
+
+def test_r26_the_answer_to_the_fullest_wrong_document_is_short_enough_and_names_every_series() -> None:
+    """57,000 withdrawals of 290 bytes fit into 16 MiB; a plan may have ten findings, each with its span."""
+    why = Reason("A42", f"487500 W is planned; the asset is registered for 0 W to 1000 W {'&' * 100}")
+    hour = InErrorPeriod(Interval(NOON, NOON + timedelta(hours=1)), (why,))
+    rejected = tuple(RejectedSeries(mrid=f"{n:035}", in_error=(hour,) * 10, reasons=(why,)) for n in range(57_000))
+    answer = Answer(
+        mrid="e" * 32, role="A27", received=ReceivedDocument(mrid="d"), reasons=(Reason("A02"),), rejected=rejected
+    )
+
+    document = compose.acknowledgement(answer, TO_ALPHA, HEAD)
+    body = registry.render(document)
+
+    assert len(body) < xml.MAX_BYTES
+    assert body.count(b"<") < xml.MAX_TAGS
+    assert [series.mrid for series in document.rejected] == [series.mrid for series in rejected]
+    assert document.rejected[:300] == rejected[:300]
+    assert document.rejected[-1] == RejectedSeries(mrid=rejected[-1].mrid, reasons=(Reason("A42"),))
 
 
 def test_r26_an_empty_result_is_answered_with_999() -> None:
