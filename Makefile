@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 # Options of the demo: make demo ONCE=1 DIR=/tmp/tps PORT=9000 BROKER=rabbitmq
 demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--port "$(PORT)") $(if $(BROKER),--broker "$(BROKER)")
 
-.PHONY: help venv demo test bench lowest check format lock upgrade wheel clean
+.PHONY: help venv demo test bench soak lowest check format lock upgrade wheel clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -31,6 +31,9 @@ test: $(READY) ## Run all tests (ARGS= adds options for pytest)
 
 bench: $(READY) ## Measure the transport: message cycles/s, latencies, CPU for each message (ARGS= adds options, see --help)
 	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(READY) ## Ten minutes of load while the broker is killed every minute; prints a table (ARGS="--minutes 30")
+	@exec $(BIN)/python -m tests.fault.soak $(ARGS)
 
 lowest: $(READY) ## Run all tests with the oldest versions of the libraries that are allowed
 	@exec scripts/test-lowest $(ARGS)
