@@ -12,7 +12,11 @@ READY := $(VENV)/.ready
 # Options of the demo: make demo ONCE=1 DIR=/tmp/tps PORT=9000 BROKER=rabbitmq
 demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--port "$(PORT)") $(if $(BROKER),--broker "$(BROKER)")
 
-.PHONY: help venv demo test bench soak lowest check format lock upgrade wheel clean
+# What `make test` plays over each real broker as well: some minutes less than all of the acceptance tests.
+BOTH_ROADS := FILES="$(patsubst %,tests/acceptance/test_%*.py,f1 f6 f7 f8 f9 foreseen unforeseen)"
+BOTH_ROADS += ARGS='-q -n 2 -k "not amqp and not postgres"'
+
+.PHONY: help venv demo test acceptance bench soak lowest check format lock upgrade wheel clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -26,8 +30,13 @@ $(READY): requirements/dev.txt requirements/bootstrap.txt pyproject.toml scripts
 demo: $(READY) ## Run everything on this machine and play a sample day (ONCE=1: play, check, end; BROKER=rabbitmq: as separate processes; DIR=, PORT=)
 	@exec $(BIN)/tps demo $(demo_options)
 
-test: $(READY) ## Run all tests (ARGS= adds options for pytest)
-	@exec $(BIN)/pytest $(ARGS)
+test: $(READY) ## Run all tests, and the main stories over both real brokers (with options for pytest, ARGS=: only all tests)
+	@$(BIN)/pytest $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory acceptance GROUND=embedded $(BOTH_ROADS))
+	@$(if $(ARGS),,$(MAKE) --no-print-directory acceptance GROUND=rabbitmq $(BOTH_ROADS))
+
+acceptance: $(READY) ## Run all acceptance tests over one road: GROUND=memory, embedded or rabbitmq (FILES=, ARGS=)
+	@TPS_TEST_GROUND="$(or $(GROUND),memory)" exec $(BIN)/pytest $(or $(FILES),tests/acceptance) $(ARGS)
 
 bench: $(READY) ## Measure the transport: message cycles/s, latencies, CPU for each message (ARGS= adds options, see --help)
 	@exec $(BIN)/python -m tests.bench $(ARGS)

@@ -95,6 +95,10 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
         children = _children(directory, written, keys)
         await bootstrap.admit(load(HubSettings, bootstrap.member(directory, "hub") / SETTINGS, {}), written, by="demo")
         broker = await _found(stack, directory, databases["directory"], written)
+        # From here on the directory itself lets the broker know who comes and goes.
+        managing_it = {"management": {"url": broker.management_url}}
+        home = bootstrap.directory_folder(directory)
+        write_settings(home / SETTINGS, {**bootstrap.directory_sections(written), **managing_it})
         for player in PLAYERS:
             await _tell_token(databases[player.name], player, keys.tokens[player.name])
         await _start(stack, children)
