@@ -310,13 +310,9 @@ class Platform:
         """Wait until nothing is on its way any more; where time runs by itself, `until` is the way to wait."""
         if isinstance(self.clock, SystemClock):
             return
-        still = 0
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while still < 30:
-                    busy = self._busy()
-                    await asyncio.sleep(_GLANCE_S if busy and self.way != "memory" else 0)
-                    still = 0 if busy else still + 1
+                await self.held_up(self._is_still())
         except TimeoutError:
             raise AssertionError(f"It does not become quiet: {self.traffic}.") from None
 
@@ -524,6 +520,13 @@ class Platform:
         return [msgspec.msgpack.decode(item.payload) for item in items if item.payload]
 
     # Inside.
+
+    async def _is_still(self) -> None:
+        still = 0
+        while still < 30:
+            busy = self._busy()
+            await asyncio.sleep(_GLANCE_S if busy and self.way != "memory" else 0)
+            still = 0 if busy else still + 1
 
     def _busy(self) -> bool:
         desks = [self.hub.desk, *(gateway.desk for gateway in self.gateways.values())]
