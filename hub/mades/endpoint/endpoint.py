@@ -118,7 +118,7 @@ class Endpoint:
             clock=clock,
             receive=receive,
             traced=self._traced,
-            changed=self._acknowledged,
+            changed=changed,
             log=self._log,
         )
 
@@ -236,10 +236,6 @@ class Endpoint:
         asked, sent = self._tests.get(receiver, (None, self._clock.now()))
         if message_id == asked and self._clock.now() - sent <= TRACE_EXPIRY:
             self._answered[receiver] = sent
-
-    def _acknowledged(self, documents: Sequence[str]) -> None:
-        self._changed(documents)
-        self.wake()
 
     async def _traced(self, proof: Verified) -> None:
         """Answer a tracing message, or note the answer to ours."""
