@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-PAGES = ["map.md", "documents.md", "privacy.md", "streams.md", "mades.md", "amqp10.md", "rest.md", "glossary.md", "operating.md"]
+PAGES = [
+    "amqp10.md",
+    "documents.md",
+    "glossary.md",
+    "mades.md",
+    "map.md",
+    "operating.md",
+    "performance.md",
+    "privacy.md",
+    "rest.md",
+    "streams.md",
+]
 _FILE = re.compile(r"`((?:documents|hub|gateways|raml|tests)/[\w/.]*)`")
 _IN_FILE = re.compile(r"`((?:documents|hub|gateways)/[\w/.]+\.py)` \(?`(\w+)`")
 
