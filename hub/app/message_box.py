@@ -19,7 +19,8 @@ from hub.feed import Bells
 from hub.mades.backlog import Backlog
 from hub.mades.box.brain import BoxBrain
 from hub.mades.box.operations import Operations
-from hub.mades.box.queues import BusinessQueues, Place
+from hub.mades.box.queue_broker import Place
+from hub.mades.box.queues import BusinessQueues
 from hub.mades.box.running import MessageBox
 from hub.mades.membership import Membership
 from hub.mades.paths import Party

@@ -44,7 +44,11 @@ FLOORS = (
     Floor(5, ("hub.mades.credentials", "hub.mades.directory_copy", "hub.mades.enrolment", "hub.mades.https"), ANY),
     Floor(6, ("hub.desk", "hub.lanes", "hub.feed", "hub.dispatch", "hub.mades.endpoint", "hub.mades.membership"), ANY),
     Floor(6, ("hub.mades.backlog",), ANY),
-    Floor(7, ("hub.mades.box.operations", "hub.mades.box.running", "hub.mades.box.queues"), ANY),
+    Floor(
+        7,
+        ("hub.mades.box.operations", "hub.mades.box.running", "hub.mades.box.queues", "hub.mades.box.queue_broker"),
+        ANY,
+    ),
     Floor(
         7,
         ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs"),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import aio_pika
 import pytest
@@ -12,8 +13,9 @@ from aio_pika.abc import AbstractIncomingMessage
 from documents.values import Identifier
 from hub.clock import SystemClock
 from hub.mades.box.interface import ReceivedMessage, SentMessage
+from hub.mades.box.queue_broker import Place
 from hub.mades.box.queue_messages import BusinessQueue
-from hub.mades.box.queues import BusinessQueues, Place
+from hub.mades.box.queues import BusinessQueues
 from hub.mades.box.running import MessageBox
 from hub.mades.management import Management, managing
 from hub.mades.memory import MemoryNetwork
@@ -26,7 +28,6 @@ from tests.mades_components import ALPHA, HUB, NORTH, PARTIES
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 20
-VIRTUAL_HOST = "business"
 APPLICATION = ALPHA
 """The business application has a user and a certificate of its own at the participant's broker."""
 PREFIX = "north."
@@ -119,28 +120,32 @@ class Application:
 class World:
     """The hub, a participant's message box, the participant's broker and its application."""
 
-    def __init__(self, rabbit: RabbitTls, application: Application) -> None:
+    def __init__(self, rabbit: RabbitTls, virtual_host: str, application: Application) -> None:
+        self.virtual_host = virtual_host
         network = MemoryNetwork(SystemClock(), volatile=False)
         network.provision(PARTIES, hub=HUB)
         self.hub, self.north, self.application = Side(HUB, network), Side(NORTH, network), application
-        url = rabbit.url.rpartition("/")[0] + f"/{VIRTUAL_HOST}"
+        url = rabbit.url.rpartition("/")[0] + f"/{virtual_host}"
         self.place = Place(url, tls=rabbit.certificates.client(NORTH), prefix=PREFIX)
 
 
 @pytest.fixture
 async def world(rabbit: RabbitTls) -> AsyncIterator[World]:
-    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    # A new name each time: RabbitMQ is not always done with a quorum queue when it makes the next of its name.
+    virtual_host = f"business-{uuid4().hex}"
     async with managing(rabbit.management_url) as operator:
-        await operator.delete("vhosts", VIRTUAL_HOST)
-        await operator.put("vhosts", VIRTUAL_HOST)
+        await operator.put("vhosts", virtual_host)
         for user in (NORTH, APPLICATION):
-            await operator.put("permissions", VIRTUAL_HOST, user, body=everything)
-    url = rabbit.url.rpartition("/")[0] + f"/{VIRTUAL_HOST}?auth=EXTERNAL"
-    connection = await connect(url, rabbit.certificates.client(APPLICATION))
-    try:
-        yield World(rabbit, Application(await connection.channel(on_return_raises=True)))
-    finally:
-        await connection.close()
+            everything = {"configure": ".*", "write": ".*", "read": ".*"}
+            await operator.put("permissions", virtual_host, user, body=everything)
+        url = rabbit.url.rpartition("/")[0] + f"/{virtual_host}?auth=EXTERNAL"
+        connection = await connect(url, rabbit.certificates.client(APPLICATION))
+        try:
+            channel = await connection.channel(on_return_raises=True)
+            yield World(rabbit, virtual_host, Application(channel))
+        finally:
+            await connection.close()
+            await operator.delete("vhosts", virtual_host)
 
 
 async def received(box: MessageBox) -> ReceivedMessage:
@@ -281,7 +286,7 @@ async def close_connections(rabbit: RabbitTls, user: str) -> None:
 
 
 async def test_a_client_of_amqp_1_0_has_its_orders_read_on_every_generation(world: World, rabbit: RabbitTls) -> None:
-    client = Amqp10Client(rabbit, APPLICATION, virtual_host=VIRTUAL_HOST)
+    client = Amqp10Client(rabbit, APPLICATION, virtual_host=world.virtual_host)
     async with world.hub.running() as hub, world.north.running(world.place):
         await world.application.depth(BusinessQueue.OUTBOX)
         outbox = await client.queue(PREFIX + BusinessQueue.OUTBOX)
@@ -300,7 +305,7 @@ async def test_a_client_of_amqp_1_0_has_its_orders_read_on_every_generation(worl
 async def test_a_client_of_amqp_1_0_is_told_by_ids_that_survive_every_generation(
     world: World, rabbit: RabbitTls
 ) -> None:
-    client = Amqp10Client(rabbit, APPLICATION, virtual_host=VIRTUAL_HOST)
+    client = Amqp10Client(rabbit, APPLICATION, virtual_host=world.virtual_host)
     async with world.hub.running() as hub, world.north.running(world.place):
         await world.application.depth(BusinessQueue.EVENT)
         message = SentMessage(receiver_code=NORTH, business_type="TPS-ACK", content=b"<ack/>")
@@ -311,7 +316,7 @@ async def test_a_client_of_amqp_1_0_is_told_by_ids_that_survive_every_generation
 
 
 async def test_a_client_of_amqp_1_0_whose_body_is_no_bytes_is_told_so(world: World, rabbit: RabbitTls) -> None:
-    client = Amqp10Client(rabbit, APPLICATION, virtual_host=VIRTUAL_HOST)
+    client = Amqp10Client(rabbit, APPLICATION, virtual_host=world.virtual_host)
     async with world.north.running(world.place):
         await world.application.depth(BusinessQueue.OUTBOX)
         outbox = await client.queue(PREFIX + BusinessQueue.OUTBOX)
