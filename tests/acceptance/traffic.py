@@ -9,7 +9,6 @@ from msgspec import Struct
 from documents import registry
 from documents.model import Document
 from documents.values import Identifier
-from hub.mades.amqp import AmqpTransport
 from hub.mades.errors import MadesError
 from hub.mades.message import InternalType, Message
 from hub.ports import Delivery, Publication, Queue, Transport
@@ -92,7 +91,7 @@ class Tap:
     @property
     def is_connected(self) -> bool:
         """Whether the broker hears it at this moment; the network in memory always does."""
-        return not isinstance(self._road, AmqpTransport) or self._road.connected
+        return self._road.connected
 
     @property
     def volatile(self) -> bool:
