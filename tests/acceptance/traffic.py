@@ -72,14 +72,18 @@ class _Tapped:
         self.give_back = delivery.give_back
 
     async def settle(self) -> None:
-        """As on the road."""
-        await self._delivery.settle()
-        self._ended()
+        """As on the road; who is killed meanwhile has told the broker already."""
+        try:
+            await self._delivery.settle()
+        finally:
+            self._ended()
 
     async def refuse(self) -> None:
         """As on the road."""
-        await self._delivery.refuse()
-        self._ended()
+        try:
+            await self._delivery.refuse()
+        finally:
+            self._ended()
 
 
 class Tap:
