@@ -16,6 +16,9 @@ demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--
 BOTH_ROADS := FILES="$(patsubst %,tests/acceptance/test_%*.py,f1 f6 f7 f8 f9 foreseen unforeseen)"
 BOTH_ROADS += ARGS='-q -n 2 -k "not amqp and not postgres"'
 
+# What `make check` plays of the acceptance tests: the two use cases. The rest takes minutes.
+QUICK := tests/architecture tests/contract tests/docs tests/property tests/unit $(wildcard tests/acceptance/*_use_case.py)
+
 .PHONY: help venv demo test acceptance bench soak lowest check format lock upgrade wheel clean
 
 help: ## List the commands
@@ -52,7 +55,7 @@ check: $(READY) ## Format, lint, types, import contracts, the fast tests with fe
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@TPS_TEST_EXAMPLES=0.2 exec $(BIN)/pytest -q -n 2 -m "not slow" $(ARGS)
+	@TPS_TEST_EXAMPLES=0.2 exec $(BIN)/pytest -q -n 2 -m "not slow" $(QUICK) $(ARGS)
 
 format: $(READY) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .

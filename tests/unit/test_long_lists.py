@@ -18,6 +18,8 @@ from tests.gateway_bench import Bench as Gateway
 from tests.unit.test_dispatch import NOON, NORTH, Bench, asset, participant
 from tests.unit.test_dso_gateway import on_grid, told
 
+pytestmark = pytest.mark.slow
+
 ASSETS = 25_000
 SPANS = [
     Span(f"NDK:a{n - 1:05}" if n else "", f"NDK:a{n + 999:05}" if n + 1000 < ASSETS else "")

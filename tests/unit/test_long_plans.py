@@ -17,6 +17,8 @@ from hub.values import Role
 from tests.gateway_bench import Bench as Gateway
 from tests.unit.test_dispatch import NOON, NORTH, Bench, participant
 
+pytestmark = pytest.mark.slow
+
 TWO_YEARS = 2 * 365 * 96
 """Quarters of an hour."""
 
