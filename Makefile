@@ -55,7 +55,7 @@ check: $(READY) ## Format, lint, types, import contracts, the fast tests with fe
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@TPS_TEST_EXAMPLES=0.2 exec $(BIN)/pytest -q -n 2 -m "not slow" $(QUICK) $(ARGS)
+	@TPS_TEST_EXAMPLES=0.1 exec $(BIN)/pytest -q -n 2 -m "not slow" $(QUICK) $(ARGS)
 
 format: $(READY) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .

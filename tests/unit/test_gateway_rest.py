@@ -137,6 +137,7 @@ async def test_a_client_that_goes_away_frees_its_wait_at_once(scene: Scene) -> N
     assert scene.alpha.gateway.door.polling == 0
 
 
+@pytest.mark.slow
 async def test_a_thousand_wait_and_one_limit_wakes_them_all(scene: Scene) -> None:
     polls = [asyncio.create_task(scene.alpha.get("/limits/changes?after=0&timeout=300")) for _ in range(1000)]
     await scene.world.system.until(lambda: len(scene.alpha.gateway.bells) == 1000, "a thousand polls")
