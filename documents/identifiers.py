@@ -95,17 +95,17 @@ def verify(id: Identifier) -> Identifier:  # noqa: A002 - the field's own word
     return id
 
 
-def scheme_of(id: Identifier) -> str:  # noqa: A002
+def scheme_of(id: Identifier) -> str:  # noqa: A002 - as above
     """Coding scheme, e.g. `A01`."""
     return id.partition(":")[0]
 
 
-def code_of(id: Identifier) -> str:  # noqa: A002
+def code_of(id: Identifier) -> str:  # noqa: A002 - as above
     """Code without its scheme; for a participant this is its MADES component code (R1)."""
     return id.partition(":")[2]
 
 
-def display(id: Identifier, *, national: str = "NDK") -> str:  # noqa: A002
+def display(id: Identifier, *, national: str = "NDK") -> str:  # noqa: A002 - as above
     """Shortest text that `parse_identifier` reads back as the same identity: the bare code where that is clear (R2)."""
     code = code_of(id)
     try:

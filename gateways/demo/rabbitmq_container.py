@@ -78,7 +78,7 @@ class RabbitContainer:
         tls = ServerFiles(inside / "broker.pem", inside / "broker.key", inside / "authority.pem")
         for source, name in zip(_files(self._tls), _files(tls), strict=True):
             shutil.copy(source, place / name.name)
-        configuration(place, tls, listen="0.0.0.0", ports=(5671, 15672), password=self.password)  # noqa: S104
+        configuration(place, tls, listen="0.0.0.0", ports=(5671, 15672), password=self.password)  # noqa: S104 - inside its container
         published = [f"{HOST}:{self.port}:5671", f"{HOST}:{self.management_port}:15672"]
         named = {"RABBITMQ_CONFIG_FILE": "rabbitmq.conf", "RABBITMQ_ENABLED_PLUGINS_FILE": "plugins"}
         options = [word for each in published for word in ("--publish", each)]
