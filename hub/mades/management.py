@@ -13,6 +13,8 @@ from hub.errors import Unavailable
 from hub.ports import Refused
 
 TIMEOUT_S: Final = 30.0
+DEAD_LETTER_SUPERVISOR: Final = "rabbit_fifo_dlx_sup"
+"""It ends for good when a queue is deleted while it starts (RabbitMQ 3.10); then no queue of ours can be declared."""
 _CONNECTIONS: Final = 4
 _CREATED: Final = 201
 _NOT_FOUND: Final = 404
@@ -75,4 +77,9 @@ async def managing(url: str, *, password: str = "", tls: ssl.SSLContext | None =
 def _refusal(status: int, what: str, text: str) -> Refused:
     if status in {401, 403}:
         return Refused("The broker refuses this user. Expected: an administrator's name and password.")
+    if DEAD_LETTER_SUPERVISOR in text:
+        return Refused(
+            f"The broker cannot make {what.partition(' ')[2]}: the part of RabbitMQ that minds dead letters has ended. "
+            "Restart the node; messages that it confirmed stay."
+        )
     return Refused(f"The broker refuses {what} ({status}): {text[:300]}")
