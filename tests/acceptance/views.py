@@ -69,12 +69,15 @@ def make_ids_repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def whole_view(platform: Platform, client: Client, logs: Logs) -> list[str]:
-    """Every line a participant can see. Its clients have asked for everything there is, and for what is not there."""
+    """Every line a participant can see. Its clients have asked for everything there is, and for what is not there.
+
+    The lines of its log come sorted: which of its own loops wrote first is the machine's doing.
+    """
     paths = _dso_paths(client) if client.player.role == "DSO" else _agr_paths(client)
     lines = [line async for line in _asked(client, [path async for path in paths])]
     lines += [line for answer in client.writes for line in shown(answer)]
     lines += [line for arrival in platform.arrived[client.player.name] for line in _message(arrival.message)]
-    return lines + logs[client.player.name]
+    return lines + sorted(logs[client.player.name])
 
 
 async def measured(platform: Platform, client: Client) -> list[str]:
