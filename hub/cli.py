@@ -27,6 +27,7 @@ HELP: Final = {
     "doctor": "Find what is wrong with a hub, a gateway or the directory, as its settings say.",
     "documents": "Check IEC 62325 documents.",
     "dso": "Run the gateway of a distribution system operator.",
+    "events": "Check the log, and ask it what happened.",
     "hub": "Run the hub.",
     "init": "Make a platform in FOLDER: authority, directory, broker, hub, and everybody in the platform file.",
     "mades": "Register a component, look after its certificates, and use its message box.",

@@ -5,7 +5,7 @@
 """
 
 from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store
-from hub.app.process import database, leadership, open_store, operating, serve
+from hub.app.process import database, leadership, open_store, operating, reading, serve
 from hub.app.running import Hub
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "memory_store",
     "open_store",
     "operating",
+    "reading",
     "serve",
 ]

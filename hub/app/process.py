@@ -110,6 +110,20 @@ async def _serve(settings: HubSettings, process: _Process) -> None:
 
 
 @asynccontextmanager
+async def reading(settings: HubSettings) -> AsyncIterator[PostgresStore]:
+    """The hub's store, for a command that only looks, whether a hub is running or not.
+
+    Raises:
+        SettingsError: the database refuses us or is not ours.
+        Unavailable: the database does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(database(settings))
+        await migrate(url)
+        yield await stack.enter_async_context(await open_store(settings, url))
+
+
+@asynccontextmanager
 async def operating(settings: HubSettings) -> AsyncIterator[tuple[Desk, PostgresStore]]:
     """A desk of one's own on the hub's log, for a command of the operator; a running hub follows what it commits.
 

@@ -1,23 +1,14 @@
-"""How values become bytes in the store: payloads of rows, and the hash chain of the log. Pure.
-
-The chain makes an edited log visible: each record's value is SHA-256 over the previous value and the record, so that
-nobody can change an event without changing every later value.
-"""
+"""How values become bytes in the store: payloads of rows, and the log's events with their hash chain. Pure."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from hub.audit.records import GENESIS, link
 from hub.errors import LogCorrupt
-from hub.ports import Batch, NewEvent, StoredEvent
-
-GENESIS: Final = bytes(32)
-"""The chain value before the first event."""
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from hub.ports import Batch, StoredEvent
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -30,20 +21,6 @@ def encode_payload(payload: Any) -> bytes | None:  # whatever row types a compon
 def digest_of(content: bytes) -> str:
     """SHA-256 of a document, hexadecimal: its name in the store and in the log."""
     return hashlib.sha256(content).hexdigest()
-
-
-def link(previous: bytes, event: NewEvent | StoredEvent, *, position: int, at: datetime) -> bytes:
-    """The chain value of one record: SHA-256 over `previous` and the record's fields.
-
-    position, version and `at` (whole microseconds since 1970) are 8 bytes each, big endian; stream, topic, state and
-    cause (UTF-8) come with their length in 8 bytes before them, so that no two records read the same.
-    """
-    sha = hashlib.sha256(previous)
-    for number in (position, event.version, (at - EPOCH) // timedelta(microseconds=1)):
-        sha.update(number.to_bytes(8, "big", signed=True))
-    for text in (event.stream.encode(), event.topic.encode(), event.state, event.cause.encode()):
-        sha.update(len(text).to_bytes(8, "big") + text)
-    return sha.digest()
 
 
 def chained(batch: Batch, chain: bytes) -> Iterator[StoredEvent]:

@@ -10,9 +10,10 @@ from typing import Final
 
 import asyncpg
 
+from hub.audit.records import GENESIS
 from hub.errors import Conflict
 from hub.ports import Batch, IdempotencyKey, InboxEntry, Row, StoredEvent
-from hub.store.codec import GENESIS, chained, consecutive, digest_of, encode_payload
+from hub.store.codec import chained, consecutive, digest_of, encode_payload
 from hub.store.database import Database
 
 PAGE: Final = 2000

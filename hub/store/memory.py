@@ -11,9 +11,10 @@ from typing import Self
 from msgspec.structs import replace
 
 from documents.values import Identifier, Interval
+from hub.audit.records import GENESIS
 from hub.errors import Conflict
 from hub.ports import Batch, IdempotencyKey, InboxEntry, Item, Row, Scope, StoredEvent
-from hub.store.codec import GENESIS, chained, consecutive, digest_of, encode_payload
+from hub.store.codec import chained, consecutive, digest_of, encode_payload
 from hub.store.memory_outbox import MemoryOutbox
 from hub.store.sending import MridOf, random_id, random_mrid
 from hub.store.tokens import Token, fingerprint_of

@@ -32,6 +32,7 @@ FLOORS = (
     Floor(2, ("hub.mades.box",), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.box.brain", "hub.mades.box.story", "hub.mades.box.queue_messages"), frozenset({"msgspec"})),
     Floor(3, ("hub.aggregates", "hub.projections", "hub.state", "hub.brain"), frozenset({"msgspec", "eventsourcing"})),
+    Floor(3, ("hub.audit",), frozenset({"msgspec"})),
     Floor(3, ("hub.directory",), frozenset({"msgspec", "lxml"})),
     Floor(3, ("hub.mades.exchange", "hub.mades.paths", "hub.mades.manifest"), frozenset({"msgspec", "lxml"})),
     Floor(3, ("hub.mades.topology",), frozenset({"msgspec"})),

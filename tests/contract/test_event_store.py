@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from documents.values import Identifier
+from hub.audit.records import GENESIS, link
 from hub.errors import Conflict, LogCorrupt, SettingsError, Unavailable
 from hub.ports import (
     Batch,
@@ -19,7 +20,7 @@ from hub.ports import (
     Scope,
     StoredEvent,
 )
-from hub.store.codec import GENESIS, link, verified
+from hub.store.codec import verified
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import COMPONENT, DatabaseUrl, Doors, Store
