@@ -185,6 +185,11 @@ class HubBrain:
         """Writes that a rollback to the oldest remembered state would take back: what a batch has cost."""
         return len(self._state.journal)
 
+    @property
+    def state(self) -> HubState:
+        """The present state, for an audit; only the brain writes it."""
+        return self._state
+
     def contents(self) -> dict[str, Any]:
         """The whole state by name, to compare two brains; its values differ in type."""
         return self._state.contents()

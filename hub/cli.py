@@ -30,6 +30,7 @@ HELP: Final = {
     "events": "Check the log, and ask it what happened.",
     "hub": "Run the hub.",
     "init": "Make a platform in FOLDER: authority, directory, broker, hub, and everybody in the platform file.",
+    "limits": "Explain how limits were divided.",
     "mades": "Register a component, look after its certificates, and use its message box.",
     "participants": "Add and list market participants.",
     "points": "Hand connection points over from one grid operator to another.",

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from documents.values import Identifier
-from hub.aggregates.fairness import Weighted, rated_power, share
+from hub.aggregates.fairness import POLICIES, RATED_POWER, Weighted, rated_power, share
+from hub.history.division import STEPS, shares_of
 
 WATTS = st.integers(0, 10**9)
 WEIGHTS = st.dictionaries(st.text("abcdef0123", min_size=1, max_size=4), WATTS, min_size=1, max_size=12).filter(
@@ -95,3 +96,16 @@ def test_r16_two_levels_do_not_depend_on_order(capacity: int, assets: list[Weigh
     random.shuffle(shuffled)
 
     assert rated_power(capacity, shuffled) == rated_power(capacity, assets)
+
+
+@given(WATTS, ASSETS)
+def test_r16_the_steps_an_auditor_is_told_end_in_the_shares_of_the_policy(
+    capacity: int, assets: list[Weighted]
+) -> None:
+    taking = [asset for asset in assets if asset.rated]
+
+    assert shares_of(STEPS[RATED_POWER](capacity, taking)) == rated_power(capacity, taking)
+
+
+def test_every_policy_can_be_told_step_by_step() -> None:
+    assert STEPS.keys() == POLICIES.keys()
