@@ -33,7 +33,7 @@ class PostgresLog:
         """Events in order with position > `after` (and <= `until`). Raises LogCorrupt (a gap), Unavailable."""
         while True:
             page = await self._database.fetch("read", after, until, PAGE)
-            for event in consecutive(map(_event, page), after):
+            for event in consecutive(map(event_of, page), after):
                 yield event
                 after = event.position
             if len(page) < PAGE:
@@ -96,7 +96,8 @@ class PostgresCommit:
         return bytes(chain)
 
 
-def _event(record: asyncpg.Record) -> StoredEvent:
+def event_of(record: asyncpg.Record) -> StoredEvent:
+    """The event in a record of the log."""
     return StoredEvent(
         position=record["notification_id"],
         stream=record["originator_id"],

@@ -7,6 +7,7 @@ import asyncpg
 
 from hub.errors import SettingsError
 from hub.store.database import Database, connect_pool
+from hub.store.history import PostgresHistory
 from hub.store.log import PostgresCommit, PostgresLog
 from hub.store.outbox import PostgresOutbox
 from hub.store.rows import PostgresRows
@@ -18,7 +19,10 @@ OWNER = "component"
 
 
 class PostgresStore:
-    """The store of one component: `log`, `commit`, `rows`, `outbox`, `tokens`, `idempotency`; one per database."""
+    """The store of one component: `log`, `commit`, `rows`, `outbox`, `tokens`, `idempotency`, `history`.
+
+    One per database.
+    """
 
     def __init__(self, database: Database, *, component: str, mrid_of: MridOf, new_id: Callable[[], str]) -> None:
         self._database = database
@@ -29,6 +33,7 @@ class PostgresStore:
         self.outbox = PostgresOutbox(database, component=component, mrid_of=mrid_of, new_id=new_id)
         self.tokens = PostgresTokens(database)
         self.idempotency = PostgresIdempotency(database)
+        self.history = PostgresHistory(database)
 
     @classmethod
     async def open(

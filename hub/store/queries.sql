@@ -271,3 +271,48 @@ select value from meta where key = $1
 -- name: set_meta
 -- key, value
 insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value
+
+-- name: taken_in
+-- documents or message ids, senders or null, until or null: with both acknowledgements and whether the raw document is as it came
+select message.sender, message.message_id, message.business_type, message.document, message.digest, message.received,
+    encode(sha256(message.manifest), 'hex') as manifest_digest,
+    (select encode(sha256(content), 'hex') = message.digest from payload where payload.digest = message.digest) as is_intact,
+    array(select (sent, '', internal_type, '')::trace_step from out_message
+        where related = message.message_id and receiver = message.sender order by queued) as answered
+from in_message as message
+where ($1::text[] is null or message.document = any ($1) or message.message_id = any ($1))
+  and ($2::text[] is null or message.sender = any ($2)) and ($3::timestamptz is null or message.received <= $3)
+order by message.received, message.sender, message.message_id
+
+-- name: carried
+-- documents or message ids or null, receiver or null, until or null, log positions or null: business messages with their whole story
+select message.message_id, receiver, business_type, document, accepted, state, reason, view, audience, after, upto,
+    encode(sha256(body), 'hex') as digest,
+    array(select (at, component, state, details)::trace_step from trace
+        where trace.message_id = message.message_id order by id) as steps,
+    array(select internal_type || '/' || encode(sha256(manifest), 'hex') from acknowledgement
+        where acknowledgement.message_id = message.message_id order by internal_type) as proofs
+from out_message as message
+where internal_type = 'STANDARD_MESSAGE'
+  and ($1::text[] is null or document = any ($1) or message.message_id = any ($1))
+  and ($2::text is null or receiver = $2) and ($3::timestamptz is null or accepted <= $3)
+  and ($4::bigint[] is null or (view, audience, upto) in (
+      select distinct part.view, part.audience, part.upto from row_item as item
+      join out_message as part on part.view = item.view and part.audience = item.audience
+          and item.sequence > part.after and item.sequence <= part.upto
+      where item.position = any ($4)))
+order by queued
+
+-- name: positions_behind
+-- view, audience, after, upto: which events caused the rows of a message
+select distinct position from row_item where view = $1 and audience = $2 and sequence > $3 and sequence <= $4 order by position
+
+-- name: events_at
+-- positions
+select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events
+where notification_id = any ($1) order by notification_id
+
+-- name: events_about
+-- causes, streams
+select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events
+where cause = any ($1) or originator_id = any ($2) order by notification_id

@@ -8,6 +8,7 @@ import msgspec
 
 from hub.audit.verification import Fault, Inspection
 from hub.settings import HubSettings, Sources
+from hub.verbs.history import replay
 from hub.verbs.progress import progress
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ def verify(sources: Sources, *, as_json: bool) -> None:
     else:
         click.echo(f"The log is what was written: {inspection.position} events.")
     raise click.exceptions.Exit(1 if fault else 0)
+
+
+events.add_command(replay)
 
 
 async def _inspect(store: "PostgresStore") -> tuple[Inspection, Fault | None]:

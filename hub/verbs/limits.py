@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from documents.values import Interval
 from hub.history.division import Divided, Division, Divisions, SeriesDivision, Step
+from hub.history.wording import span, utc
 from hub.ports import Recorded
 from hub.settings import HubSettings, Sources
-from hub.verbs.looking import JSON, Names, events_of, utc, with_store
+from hub.verbs.looking import JSON, Names, events_of, with_store
 
 if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore
@@ -87,10 +87,9 @@ def _tell_others(found: Found, chosen: Found) -> None:
 
 
 def _told(division: Division, names: Names) -> Iterator[str]:
-    interval = division.interval
     yield f"Limit {division.mrid} of {names(division.dso)}, revision {division.revision}"
     yield f"  Divided      {utc(division.at)}, position {division.position} of the log"
-    yield f"  Holds        {utc(interval.start)} to {utc(interval.end)}, direction {division.direction}"
+    yield f"  Holds        {span(division.interval)}, direction {division.direction}"
     yield f"  Policy       {division.policy}"
     for told in division.told:
         cancelled = ", cancelled" if told.cancelled else ""
@@ -115,7 +114,7 @@ def _series(series: SeriesDivision, names: Names) -> Iterator[str]:
 
 
 def _divided(divided: Divided, names: Names) -> Iterator[str]:
-    yield f"  Total {divided.capacity} W, {_spans(divided.holds)}"
+    yield f"  Total {divided.capacity} W, {', '.join(map(span, divided.holds))}"
     for step in divided.steps:
         yield from _step(step, names)
     yield f"    Sum of all shares {divided.total} W; to be divided were {divided.expected} W"
@@ -141,10 +140,6 @@ def _verdict(division: Division) -> Iterator[str]:
     yield "COMPUTED ANEW FROM THE LOG IT DIFFERS:"
     for difference in division.differences:
         yield f"  {difference}"
-
-
-def _spans(holds: Iterable[Interval]) -> str:
-    return ", ".join(f"{utc(span.start)} to {utc(span.end)}" for span in holds)
 
 
 def _width(texts: Iterable[str]) -> int:

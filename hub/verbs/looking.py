@@ -71,11 +71,6 @@ async def events_of(
             reached(event.position)
 
 
-def utc(at: Instant) -> str:
-    """An instant for people: whole seconds, in UTC."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-
-
 class Names:
     """Ids as people write them, without a scheme where it is clear (R2)."""
 

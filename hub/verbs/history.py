@@ -1,0 +1,109 @@
+"""`tps events replay | trail`: what somebody knew, and what became of a document (ARCHITECTURE 7.9)."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from documents.values import Identifier, Instant
+from hub.history import wording
+from hub.history.knowledge import Knowledge, KnownRow, Learner, SentDocument, Version, View
+from hub.history.wording import utc
+from hub.ports import MessageState, Recorded
+from hub.settings import HubSettings, Sources
+from hub.verbs.looking import JSON, Names, UtcTime, events_of, with_store
+from hub.verbs.operating import party
+
+if TYPE_CHECKING:
+    from hub.store.postgres import PostgresStore
+
+STATES: Final = {
+    MessageState.ACCEPTED: "not delivered yet",
+    MessageState.DELIVERED: "delivered, not confirmed yet",
+    MessageState.RECEIVED: "confirmed",
+    MessageState.FAILED: "failed",
+}
+
+
+@click.command()
+@click.option("--as", "participant", required=True, metavar="PARTICIPANT", help="Whose knowledge.")
+@click.option("--at", type=UtcTime(), required=True, help="When, for example 2026-11-24T14:05:00Z.")
+@JSON
+@click.pass_obj
+def replay(sources: Sources, participant: str, at: Instant, *, as_json: bool) -> None:
+    """Tell what a participant knew at an instant: its rows, and the documents it had been sent and had confirmed.
+
+    The log is read to that instant and every row is made anew. A row counts as known from when the participant's
+    gateway confirmed a document with it; before that the row it knew until then is told as well.
+    Exit codes: 0 told, 1 no such participant then, 2 used wrongly.
+    """
+    knowledge, names = with_store(sources, lambda store, settings: _learn(store, settings, participant, at))
+    if as_json:
+        click.echo(msgspec.json.encode(knowledge))
+    else:
+        click.echo("\n".join(_told(knowledge, names)))
+
+
+async def _learn(
+    store: "PostgresStore", settings: HubSettings, participant: str, at: Instant
+) -> tuple[Knowledge, Names]:
+    from hub.app import brain_of  # noqa: PLC0415 - `--help` need not load a database's client
+
+    me: Identifier = party(participant, settings)
+    brain = brain_of(settings.hub)
+    learner = Learner(brain, me, at, await store.history.sent_to(me, at))
+    async for stored in events_of(store, until=lambda event: event.at > at):
+        learner.take(Recorded(brain.decode(stored.topic, stored.state), stored.position, stored.at, stored.cause))
+    if not learner.is_participant:
+        raise click.ClickException(f"{participant} was no participant at {utc(at)}. See `tps participants list`.")
+    return learner.learned(await store.history.received_from(me, at)), Names(settings)
+
+
+def _told(knowledge: Knowledge, names: Names) -> Iterator[str]:
+    yield f"What {names(knowledge.participant)} knew at {utc(knowledge.at)}"
+    if knowledge.recorded:
+        yield f"  The log up to position {knowledge.position}, recorded {utc(knowledge.recorded)}"
+    for view in knowledge.views:
+        yield ""
+        yield from _view(view)
+    yield ""
+    yield f"Documents made for it: {len(knowledge.documents)}"
+    for document in knowledge.documents:
+        yield f"  {_document(document)}"
+    yield ""
+    yield f"Documents that had come from it: {len(knowledge.received)}"
+    for received in knowledge.received:
+        yield f"  {utc(received.received)}  {received.business_type:<14}  {received.document}  sha256 {received.digest}"
+
+
+def _view(view: View) -> Iterator[str]:
+    said = "" if view.is_sent else " (what it said itself, as the hub had it)"
+    yield f"{view.view}: {len(view.rows)} rows{said}"
+    for row in view.rows:
+        yield from _row(row, view)
+
+
+def _row(row: KnownRow, view: View) -> Iterator[str]:
+    yield f"  {row.key}  {wording.row(row.at_hub.payload)}"
+    if not view.is_sent:
+        return
+    yield f"    {_reached(row.at_hub)}"
+    if row.known and row.known != row.at_hub and row.known.confirmed:
+        yield f"    it still knew: {wording.row(row.known.payload)}, confirmed {utc(row.known.confirmed)}"
+
+
+def _reached(version: Version) -> str:
+    if version.confirmed:
+        return f"known: confirmed {utc(version.confirmed)}"
+    if version.sent:
+        return f"NOT KNOWN: sent {utc(version.sent)}, not confirmed yet"
+    return "NOT KNOWN: decided by the hub, not sent yet"
+
+
+def _document(document: SentDocument) -> str:
+    since = document.confirmed or document.delivered
+    state = STATES[document.state] + (f" {utc(since)}" if since else "")
+    collected = f", collected {utc(document.collected)}" if document.collected else ""
+    digest = f"  sha256 {document.digest}" if document.digest else ""
+    return f"{utc(document.accepted)}  {document.business_type:<14}  {document.document}  {state}{collected}{digest}"
