@@ -15,14 +15,12 @@ from documents.model import (
     UnavailabilityMarketDocument,
 )
 from hub.mades.message import URGENT, BusinessType
+from hub.mades.paths import LONGEST_LIFE
 
 DAY = timedelta(hours=24)
 QUARTER = timedelta(minutes=15)
 AFTER_END = timedelta(days=14)
 """A cancel of a limit has no content that ends: it stays worth delivering for this long."""
-
-HORIZON = timedelta(days=800)
-"""Beyond what the hub accepts (R20): no document is worth keeping longer."""
 
 
 def business_type(document: Document) -> BusinessType:
@@ -53,7 +51,7 @@ def expiry(document: Document, now: datetime) -> datetime:
         case UnavailabilityMarketDocument() if document.status:
             return now + AFTER_END
         case UnavailabilityMarketDocument() | GlMarketDocument():
-            return min(max(document.interval.end, now + QUARTER), now + HORIZON)
+            return min(max(document.interval.end, now + QUARTER), now + LONGEST_LIFE)
         case StatusRequestMarketDocument():
             return now + QUARTER
         case _:

@@ -56,7 +56,7 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "E-REVOKED": Entry("the certificate or its component was revoked", Effect.FAILED),
         "E-SIGNATURE": Entry("the manifest is not signed by its sender, or not as it should be", Effect.FAILED_OR_DEAD),
         "E-DECRYPT": Entry("the payload does not decrypt with a key of this receiver", Effect.FAILED_OR_DEAD),
-        "E-EXPIRED": Entry("the time to live is over", Effect.FAILED),
+        "E-EXPIRED": Entry("the time to live is over, or made longer ago than any message lives", Effect.FAILED),
         "E-CLOCK": Entry("made more than 300 s in the future: the clocks differ", Effect.FAILED),
         "E-DUPLICATE": Entry("taken in before; the stored acknowledgements are sent again", Effect.NONE),
         "E-BROKER-REFUSED": Entry("the broker refuses the message: access, size, or user id", Effect.FAILED),

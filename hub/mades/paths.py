@@ -25,6 +25,10 @@ DEAD_LETTERS: Final = "mades.dead"
 VIRTUAL_HOST: Final = "mades"
 DELIVERY_LIMIT: Final = 10
 """How often a message is handed out again before it goes to the dead letters."""
+LONGEST_LIFE: Final = timedelta(days=800)
+"""No message lives longer: beyond the horizon of what the hub accepts (R20) none is worth keeping."""
+RETENTION: Final = LONGEST_LIFE + timedelta(days=1)
+"""How long at least an inbox knows what it has taken in; nothing older is taken in, so no replay can slip through."""
 
 CODE: Final = re.compile(r"[A-Za-z0-9@:-]{1,64}")
 """A component code. MADES allows `[A-Za-z0-9-@]+`; the colon parts coding scheme and code of an identifier."""

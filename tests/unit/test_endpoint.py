@@ -460,6 +460,20 @@ async def test_a_message_from_the_future_is_refused(world: World) -> None:
     assert world.hub.endpoint.status().refused == {"E-CLOCK": 1}
 
 
+@pytest.mark.parametrize(("seconds_more", "effects"), [(-60, ["document"]), (60, [])])
+async def test_a_message_older_than_the_inbox_need_remember_is_refused_whatever_its_expiry_says(
+    world: World, seconds_more: int, effects: list[str]
+) -> None:
+    made = world.clock.now() - timedelta(days=801, seconds=seconds_more)
+    await world.deliver_raw(world.message(generated=made, expires=world.clock.now() + timedelta(days=9_999)))
+
+    await world.run(2)
+
+    assert world.hub.effects == effects
+    assert world.hub.endpoint is not None
+    assert world.hub.endpoint.status().refused == ({} if effects else {"E-EXPIRED": 1})
+
+
 async def test_a_document_that_cannot_be_made_fails_and_the_others_leave(world: World) -> None:
     world.north.faults["render bad"] = [ValueError("no such row")] * 2
     for document in ("one", "bad", "two"):

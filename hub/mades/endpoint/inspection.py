@@ -12,7 +12,7 @@ from msgspec import Struct
 from hub.mades.endpoint.seals import Seals
 from hub.mades.errors import MadesError
 from hub.mades.message import InternalType, Message
-from hub.mades.paths import Party, allowed
+from hub.mades.paths import RETENTION, Party, allowed
 from hub.mades.seal import Envelope, Verified
 from hub.ports import Clock, Delivery, InboxEntry
 
@@ -87,6 +87,9 @@ class Inspector:
             raise MadesError("E-NO-PATH", found, message=message)
         if message.expires < now:
             raise MadesError("E-EXPIRED", f"Expired at {message.expires.isoformat()}.", message=message)
+        if message.generated < now - RETENTION:
+            found = f"Made at {message.generated.isoformat()}, more than {RETENTION.days} days ago."
+            raise MadesError("E-EXPIRED", found, message=message)
         if message.generated > now + MAX_SKEW:
             raise MadesError("E-CLOCK", f"Made at {message.generated.isoformat()}, in the future.", message=message)
 
