@@ -24,6 +24,7 @@ from hub.aggregates import (
     market_participant,
     operational_schedule,
     registered_resource,
+    retention,
     status_request,
 )
 from hub.aggregates.keyed import keyed_mrid
@@ -99,6 +100,8 @@ class HubBrain:
                 return connection_point.decide_reassign_point(command, state)
             case c.RaiseAlarm():
                 return market_document.decide_raise_alarm(command, state)
+            case c.ErasePayloads():
+                return retention.decide_erase_payloads(command)
             case _:
                 return self._decide_document(command, now)
 
@@ -167,7 +170,7 @@ class HubBrain:
                 holder_conflict.evolve_conflict(event, state, at)
             case e.AlarmRaised():
                 market_document.evolve_alarm(event, state)
-            case e.DocumentRepeated() | e.MessageQuarantined():
+            case e.DocumentRepeated() | e.MessageQuarantined() | e.PayloadsErased():
                 pass
             case _:
                 assert_never(event)
@@ -253,4 +256,5 @@ _STREAMS: Final[dict[type, Callable[[Any], str]]] = {
     e.PushAcknowledged: _of("push", "participant", "document"),
     e.HolderConflictNoted: _of("participant", "participant"),
     e.AlarmRaised: _of("alarm", "subject"),
+    e.PayloadsErased: _of("payloads", "by"),
 }

@@ -33,6 +33,7 @@ HELP: Final = {
     "limits": "Explain how limits were divided.",
     "mades": "Register a component, look after its certificates, and use its message box.",
     "participants": "Add and list market participants.",
+    "payloads": "Erase raw documents; the log keeps their digests and who erased them.",
     "points": "Hand connection points over from one grid operator to another.",
     "raml": "Check the contracts of the REST interfaces and convert them.",
     "settings": "List the settings.",

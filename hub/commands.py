@@ -225,6 +225,16 @@ class RaiseAlarm(Struct, frozen=True, kw_only=True, tag=True):
     text: str
 
 
+class ErasePayloads(Struct, frozen=True, kw_only=True, tag=True):
+    """Let raw documents go: those with these digests, found by age (taken in `before`), by who sent them, or both."""
+
+    digests: tuple[str, ...]
+    before: Instant | None
+    participant: Identifier | None
+    why: str
+    by: str
+
+
 Command = (
     RegisterResources
     | RegisterPoints
@@ -242,4 +252,5 @@ Command = (
     | ReassignResource
     | ReassignPoint
     | RaiseAlarm
+    | ErasePayloads
 )

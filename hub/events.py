@@ -220,6 +220,19 @@ class AlarmRaised(Struct, frozen=True, kw_only=True, tag="AlarmRaised.v1"):
     text: str
 
 
+class PayloadsErased(Struct, frozen=True, kw_only=True, tag="PayloadsErased.v1"):
+    """Raw documents were let go; the log keeps their digests (SHA-256, hexadecimal).
+
+    `before` and `participant` are what they were chosen by: taken in before an instant, sent by somebody, or both.
+    """
+
+    digests: tuple[str, ...]
+    before: Instant | None
+    participant: Identifier | None
+    why: str
+    by: str
+
+
 Event = (
     ParticipantAdded
     | ParticipantSuspended
@@ -242,6 +255,7 @@ Event = (
     | HolderConflictNoted
     | MessageQuarantined
     | AlarmRaised
+    | PayloadsErased
 )
 
 LIFTS: Final[dict[str, Any]] = {}

@@ -192,6 +192,28 @@ class Commit(Protocol):
         """Queue the stored acknowledgements of a repeated message once more."""
 
 
+class ErasablePayload(Struct, frozen=True):
+    """A raw document that may go: its SHA-256 (hexadecimal) and its size in bytes."""
+
+    digest: str
+    size: int
+
+
+class Payloads(Protocol):
+    """Raw documents, for their erasure alone. Record it in the log first: what is absent unrecorded is a fault."""
+
+    async def erasable(
+        self, *, before: datetime | None, sender: str | None, limit: int = 1000
+    ) -> Sequence[ErasablePayload]:
+        """By digest, the documents that only messages of `sender`, taken in before `before`, have brought.
+
+        None: of anybody, at any time.
+        """
+
+    async def erase(self, digests: Sequence[str]) -> int:
+        """Delete these; returns how many were there."""
+
+
 class RowReader(Protocol):
     """Rows of a scope. There is no way to read without one."""
 

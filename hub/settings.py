@@ -77,6 +77,9 @@ class Hub(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alarm_s: Annotated[
         Seconds, Meta(description="An unforeseen limit not delivered within this alarms the operator (R27)")
     ] = 60.0
+    keep_payloads_days: Annotated[
+        int, Meta(ge=0, description="Raw documents are erased so many days after they came; 0 keeps them for ever")
+    ] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -16,7 +16,7 @@ from documents.values import Identifier
 from hub import intake
 from hub.app.parts import Store, brain_of, hub_id, letterhead, quarantine
 from hub.clock import SystemClock
-from hub.commands import AddParticipant, Command, Quarantine, RaiseAlarm, RefuseDocument
+from hub.commands import AddParticipant, Command, ErasePayloads, Quarantine, RaiseAlarm, RefuseDocument
 from hub.compose import decoded
 from hub.desk import Desk, Outcome
 from hub.dispatch import Dispatch
@@ -27,6 +27,7 @@ from hub.mades.endpoint import Endpoint, Incoming, Seals
 from hub.mades.message import URGENT
 from hub.mades.paths import Party
 from hub.ports import OPERATOR, Clock, Scope, Transport
+from hub.retention import Retention
 from hub.rows import PARTICIPANTS, Participant
 from hub.settings import Hub as Market
 from hub.values import Role
@@ -74,6 +75,7 @@ class Hub:
             committed=self._committed,
         )
         self.dispatch = Dispatch(store.rows, store.outbox, head=letterhead(market), clock=self._clock, memory=store)
+        self.retention = Retention(store.payloads, self._erase, self._clock)
         self.endpoint = Endpoint(
             self.id,
             party=Party.HUB,
@@ -101,6 +103,7 @@ class Hub:
                     ("beat", self.dispatch.beat(self._market.beat_s, self.endpoint.wake)),
                     ("watch", self.dispatch.watch(self._market.alarm_s, self._alarm)),
                     ("follow", self._follow()),
+                    ("retention", self.retention.keep(self._market.keep_payloads_days)),
                     ("participants", self._follow_participants(seen)),
                 )
             ]
@@ -183,6 +186,9 @@ class Hub:
 
     async def _alarm(self, subject: str, text: str) -> None:
         await self.desk.submit(RaiseAlarm(subject=subject, text=text), cause=f"alarm/{subject}", urgent=True)
+
+    async def _erase(self, command: ErasePayloads) -> None:
+        await self.desk.submit(command, cause="retention")
 
     async def _follow(self) -> None:
         """Notice what another process (the command line) has committed: when told, and every now and then anyway."""

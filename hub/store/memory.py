@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from documents.values import Identifier, Interval
 from hub.audit.records import GENESIS
 from hub.errors import Conflict
-from hub.ports import Batch, IdempotencyKey, InboxEntry, Item, Row, Scope, StoredEvent
+from hub.ports import Batch, ErasablePayload, IdempotencyKey, InboxEntry, Item, Row, Scope, StoredEvent
 from hub.store.codec import chained, consecutive, digest_of, encode_payload
 from hub.store.memory_outbox import MemoryOutbox
 from hub.store.sending import MridOf, random_id, random_mrid
@@ -157,6 +157,30 @@ class MemoryCommit:
         self._outbox.replay(sender, message_id, now=now)
 
 
+class MemoryPayloads:
+    """Raw documents: which may go, and their erasure (hub.ports.Payloads)."""
+
+    def __init__(self, commit: MemoryCommit) -> None:
+        self._commit = commit
+
+    async def erasable(
+        self, *, before: datetime | None, sender: str | None, limit: int = 1000
+    ) -> Sequence[ErasablePayload]:
+        """By digest, the documents that only messages of the sender, taken in before the instant, have brought."""
+        spared = {
+            entry.digest
+            for entry in self._commit.inbox.values()
+            if (before is not None and entry.received >= before) or sender not in (None, entry.sender)
+        }
+        brought = {entry.digest for entry in self._commit.inbox.values()} - spared
+        found = sorted(brought & self._commit.payloads.keys())
+        return [ErasablePayload(digest, len(self._commit.payloads[digest])) for digest in found[:limit]]
+
+    async def erase(self, digests: Sequence[str]) -> int:
+        """Delete these; returns how many were there."""
+        return len([self._commit.payloads.pop(digest) for digest in digests if digest in self._commit.payloads])
+
+
 class MemoryTokens:
     """Tokens of the REST interface."""
 
@@ -223,6 +247,7 @@ class MemoryStore:
         self.rows = MemoryRows()
         self.outbox = MemoryOutbox(component=component, mrid_of=mrid_of, new_id=new_id, feeds=self.rows)
         self.commit = MemoryCommit(self.log, self.rows, self.outbox)
+        self.payloads = MemoryPayloads(self.commit)
         self.tokens = MemoryTokens()
         self.idempotency = MemoryIdempotency(self.commit)
         self._meta: dict[str, str] = {}

@@ -10,6 +10,7 @@ from hub.store.database import Database, connect_pool
 from hub.store.history import PostgresHistory
 from hub.store.log import PostgresCommit, PostgresLog
 from hub.store.outbox import PostgresOutbox
+from hub.store.payloads import PostgresPayloads
 from hub.store.rows import PostgresRows
 from hub.store.sending import MridOf, random_id, random_mrid
 from hub.store.tokens import PostgresIdempotency, PostgresTokens
@@ -19,7 +20,7 @@ OWNER = "component"
 
 
 class PostgresStore:
-    """The store of one component: `log`, `commit`, `rows`, `outbox`, `tokens`, `idempotency`, `history`.
+    """The store of one component: `log`, `commit`, `rows`, `outbox`, `payloads`, `tokens`, `idempotency`, `history`.
 
     One per database.
     """
@@ -31,6 +32,7 @@ class PostgresStore:
         self.commit = PostgresCommit(database, component=component)
         self.rows = PostgresRows(database)
         self.outbox = PostgresOutbox(database, component=component, mrid_of=mrid_of, new_id=new_id)
+        self.payloads = PostgresPayloads(database)
         self.tokens = PostgresTokens(database)
         self.idempotency = PostgresIdempotency(database)
         self.history = PostgresHistory(database)

@@ -20,6 +20,19 @@ select commit_batch($1, $2, $3, $4::new_event[], $5::new_row[], $6::new_entry[],
 -- digest
 select content from payload where digest = $1
 
+-- name: erasable
+-- taken in before or null, sender or null, at most: documents that only such messages brought
+select digest, octet_length(content) as size from payload
+where exists (select from in_message as brought where brought.digest = payload.digest)
+  and not exists (
+      select from in_message as other where other.digest = payload.digest
+        and ((other.received < $1::timestamptz) is false or (other.sender = $2::text) is false))
+order by digest limit $3
+
+-- name: erase_payloads
+-- digests
+delete from payload where digest = any ($1)
+
 -- name: known
 -- senders, message ids
 select sender, message_id, digest from in_message

@@ -15,6 +15,7 @@ PAGES = [
     "performance.md",
     "privacy.md",
     "rest.md",
+    "retention.md",
     "streams.md",
 ]
 _FILE = re.compile(r"`((?:documents|hub|gateways|raml|tests)/[\w/.]*)`")
