@@ -22,6 +22,7 @@ HELP: Final = {
     "agr": "Run the gateway of an aggregator or balance responsible party.",
     "assets": "Hand assets over from one aggregator to another.",
     "broker": "Provision RabbitMQ, and look after it.",
+    "completion": "Print the completion of commands and options for SHELL.",
     "demo": "Run the whole platform on this machine and play a sample day.",
     "directory": "Run the Component Directory, and decide who takes part.",
     "doctor": "Find what is wrong with a hub, a gateway or the directory, as its settings say.",
@@ -36,7 +37,7 @@ HELP: Final = {
     "payloads": "Erase raw documents; the log keeps their digests and who erased them.",
     "points": "Hand connection points over from one grid operator to another.",
     "raml": "Check the contracts of the REST interfaces and convert them.",
-    "settings": "List the settings.",
+    "settings": "List the settings, and show which values hold.",
     "tokens": "Issue and withdraw tokens for the REST interfaces.",
 }
 """Short help of the commands we ship, so that `tps --help` need not load them; a test keeps it equal to theirs."""

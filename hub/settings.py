@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct, field
 
 from hub.logs import Format, Level
-from hub.settings_sources import Kind, Secret, Setting, describe, read
+from hub.settings_sources import Effective, Kind, Secret, Setting, describe, explain, read
 from hub.values import Role
 
 __all__ = [
     "EMBEDDED",
     "KINDS",
     "DirectorySettings",
+    "Effective",
     "GatewaySettings",
     "HubSettings",
     "Queues",
@@ -272,6 +273,10 @@ class Sources(Struct, frozen=True):
     def load(self, kind: type[Kind]) -> Kind:
         """Settings of one kind. Raises SettingsError with every problem."""
         return load(kind, toml=self.toml, sets=self.sets)
+
+    def explain(self, kind: type[Struct]) -> tuple[Effective, ...]:
+        """What holds for every setting of one kind, and why. Raises SettingsError with every problem."""
+        return explain(kind, known_to=KINDS, toml=self.toml, env=os.environ, sets=self.sets)
 
 
 def load(

@@ -6,6 +6,7 @@ Knows no setting; those stand in `hub.settings`. A kind of settings is a Struct 
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -59,6 +60,14 @@ class Setting(NamedTuple):
         return f"{self.section}.{self.name}"
 
 
+class Effective(NamedTuple):
+    """The value that holds for one setting, as it may be shown, and who says so."""
+
+    setting: Setting
+    value: str
+    source: str
+
+
 def read(
     kind: type[Kind],
     *,
@@ -74,6 +83,40 @@ def read(
     Raises:
         SettingsError: any value, name or file is wrong, or a required one is missing; the message lists all problems.
     """
+    return _read(kind, known_to, toml, env, sets)[0]
+
+
+def explain(
+    kind: type[Struct],
+    *,
+    known_to: Sequence[type[Struct]],
+    toml: Path | None,
+    env: Mapping[str, str],
+    sets: Sequence[str],
+) -> tuple[Effective, ...]:
+    """What holds for every setting of a kind, and where it comes from; of a secret only that there is one.
+
+    Raises:
+        SettingsError: as `read`.
+    """
+    settings, given = _read(kind, known_to, toml, env, sets)
+    return tuple(
+        Effective(
+            setting,
+            _masked(getattr(getattr(settings, setting.section), setting.name)),
+            _origin(given.get((setting.section, setting.name))),
+        )
+        for setting in describe(kind)
+    )
+
+
+def _read(
+    kind: type[Kind],
+    known_to: Sequence[type[Struct]],
+    toml: Path | None,
+    env: Mapping[str, str],
+    sets: Sequence[str],
+) -> "tuple[Kind, Mapping[_Path, _Given]]":
     every: tuple[type[Struct], ...] = (kind, *known_to)
     reading = _Reading({path for each in every for path in _fields(each)})
     values = reading.from_file(toml) if toml else {}
@@ -82,7 +125,7 @@ def read(
     settings = reading.build(kind, values)
     if settings is None or reading.problems:
         raise SettingsError("\n".join(["The settings cannot be used:", *(f"  {line}" for line in reading.problems)]))
-    return settings
+    return settings, values
 
 
 def describe(kind: type[Struct]) -> tuple[Setting, ...]:
@@ -301,6 +344,22 @@ def _shown(default: object) -> str:
             return default.reveal()
         case _:
             return str(default)
+
+
+def _masked(value: object) -> str:
+    """A value as it may be shown: an enumeration by its word, a secret not at all."""
+    if isinstance(value, Secret):
+        return "***" if value.reveal() else ""
+    return _shown(value.value if isinstance(value, Enum) else value)
+
+
+def _origin(given: "_Given | None") -> str:
+    """In the words of the manual: default, file, environment, --set."""
+    if given is None:
+        return "default"
+    if given.folder is not None:
+        return f"file {given.where.rpartition(': ')[0]}"
+    return "--set" if given.where.startswith("--set") else f"environment {given.where}"
 
 
 def _reason(error: Exception) -> str:

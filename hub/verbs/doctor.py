@@ -1,25 +1,16 @@
 """`tps doctor`: what is wrong with a hub, a gateway or the directory, in words."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final
 
 import click
 import msgspec
 
-from hub.errors import SettingsError
-from hub.settings import DirectorySettings, GatewaySettings, HubSettings, Sources
-
-Settings = HubSettings | GatewaySettings | DirectorySettings
-KINDS: Final[Mapping[str, type[Settings]]] = {
-    "hub": HubSettings,
-    "gateway": GatewaySettings,
-    "directory": DirectorySettings,
-}
+from hub.settings import Sources
+from hub.verbs.kinds import KIND, chosen
 
 
 @click.command()
-@click.option("--kind", type=click.Choice(list(KINDS)), help="What to look at, if the settings are for several.")
+@KIND
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.pass_obj
 def doctor(sources: Sources, *, kind: str | None, as_json: bool) -> None:
@@ -32,7 +23,7 @@ def doctor(sources: Sources, *, kind: str | None, as_json: bool) -> None:
     from hub.clock import SystemClock  # noqa: PLC0415
     from hub.doctor import examine  # noqa: PLC0415
 
-    settings = _settings(sources, kind)
+    settings = chosen(sources, kind)
     logs.configure("error", "auto")
     findings = asyncio.run(examine(settings, SystemClock()))
     if as_json:
@@ -40,19 +31,3 @@ def doctor(sources: Sources, *, kind: str | None, as_json: bool) -> None:
     else:
         click.echo("\n".join(map(str, findings)) or "All is well.")
     raise click.exceptions.Exit(1 if findings else 0)
-
-
-def _settings(sources: Sources, kind: str | None) -> Settings:
-    """Those of the kind, or of the only kind that they fit. Raises SettingsError, UsageError."""
-    fitting: list[Settings] = []
-    refused: list[SettingsError] = []
-    for wanted in (KINDS[kind],) if kind else KINDS.values():
-        try:
-            fitting.append(sources.load(wanted))
-        except SettingsError as error:
-            refused.append(error)
-    if not fitting:  # the kind that the fewest values are wrong for is the one that was meant
-        raise min(refused, key=lambda error: str(error).count("\n"))
-    if len(fitting) > 1:
-        raise click.UsageError(f"The settings are for {len(fitting)} kinds. Say which one to look at, with --kind.")
-    return fitting[0]

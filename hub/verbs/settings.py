@@ -1,23 +1,26 @@
-"""`tps settings`: what can be set, where, and what holds when nothing is said."""
+"""`tps settings`: what can be set, what holds when nothing is said, and what holds here."""
 
 from collections.abc import Iterable
-from typing import Final
 
 import click
+import msgspec
 from msgspec import Struct
 
-from hub.settings import DirectorySettings, GatewaySettings, HubSettings, Setting, describe
+from hub.settings import Effective, Setting, Sources, describe
+from hub.verbs.kinds import KIND, KINDS, chosen
 
-KINDS: Final[dict[str, type[Struct]]] = {
-    "hub": HubSettings,
-    "gateway": GatewaySettings,
-    "directory": DirectorySettings,
-}
+
+class Shown(Struct, frozen=True):
+    """One line of `tps settings show`, for programs."""
+
+    setting: str
+    value: str
+    source: str
 
 
 @click.group()
 def settings() -> None:
-    """List the settings."""
+    """List the settings, and show which values hold."""
 
 
 @settings.command("list")
@@ -27,6 +30,30 @@ def list_(markdown: bool, kind: str) -> None:
     """List every setting of KIND with its meaning, default and environment variable."""
     listed = describe(KINDS[kind])
     click.echo("\n".join(as_markdown(listed) if markdown else as_text(listed)))
+
+
+@settings.command()
+@KIND
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.pass_obj
+def show(sources: Sources, *, kind: str | None, as_json: bool) -> None:
+    """Show the value that holds for every setting, and where it comes from; secrets are masked.
+
+    A line begins with the setting; its source is `default`, a file, a variable of the environment, or `--set`.
+    Exit codes: 0 fine, 2 the settings cannot be used.
+    """
+    effective = sources.explain(type(chosen(sources, kind)))
+    if as_json:
+        listed = [Shown(each.setting.path, each.value, each.source) for each in effective]
+        click.echo(msgspec.json.encode(listed).decode())
+    else:
+        click.echo("\n".join(as_lines(effective)))
+
+
+def as_lines(effective: Iterable[Effective]) -> Iterable[str]:
+    """One line for each setting, for a terminal."""
+    for each in effective:
+        yield f"{each.setting.path} = {each.value}  ({each.source})"
 
 
 def as_text(listed: Iterable[Setting]) -> Iterable[str]:
