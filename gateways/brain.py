@@ -37,8 +37,11 @@ from gateways.events import (
     DocumentReleased,
     DocumentSent,
     Event,
+    MessageRetried,
     Reminded,
     SendFailed,
+    TokenIssued,
+    TokenRevoked,
 )
 from gateways.identity import Identity
 from gateways.questions import question
@@ -62,7 +65,17 @@ from hub.ports import Recorded, Row, Sending
 SECOND: Final = timedelta(seconds=1)
 TOPICS: Final = {
     f"{kind.__name__}.v1": kind
-    for kind in (DocumentSent, DocumentReleased, DocumentReceived, SendFailed, Collected, Reminded)
+    for kind in (
+        DocumentSent,
+        DocumentReleased,
+        DocumentReceived,
+        SendFailed,
+        Collected,
+        Reminded,
+        TokenIssued,
+        TokenRevoked,
+        MessageRetried,
+    )
 }
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     topic: msgspec.json.Decoder(kind) for topic, kind in TOPICS.items()
@@ -120,7 +133,7 @@ class GatewayBrain:
         return event
 
     def stream_of(self, event: Event) -> str:
-        """The document an event is about."""
+        """The document, token or message an event is about."""
         match event:
             case DocumentSent():
                 return f"sent/{event.document.mrid}"
@@ -132,6 +145,10 @@ class GatewayBrain:
                 return f"received/{event.mrid}"
             case Reminded():
                 return f"sent/{event.mrid}"
+            case TokenIssued() | TokenRevoked():
+                return f"token/{event.fingerprint}"
+            case MessageRetried():
+                return f"message/{event.message_id}"
             case _:
                 assert_never(event)
 
@@ -156,6 +173,8 @@ class GatewayBrain:
                 return tuple(self._trade.reminders(self.known, now, timedelta(seconds=command.ahead_s)))
             case commands.Ask():
                 return (self._send(Draft(document=self._question(command)), now),)
+            case commands.Note():
+                return (command.done,)
             case _:
                 draft = self._trade.draft(command, self.known, now)
                 return (self._send(draft, now),) if draft and draft.document else ()
@@ -318,6 +337,8 @@ class GatewayBrain:
                 yield self._hidden(COLLECTED, f"{event.mrid}/{event.revision}", Stamp(recorded.at))
             case Reminded() as event:
                 yield from self._trade.reminded(event, self.known)
+            case TokenIssued() | TokenRevoked() | MessageRetried():
+                return
             case _:
                 assert_never(recorded.event)
 

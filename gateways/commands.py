@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from documents.model import Document
 from documents.values import Identifier, Interval, Mrid, Power, Reason
+from gateways.events import MessageRetried, TokenIssued, TokenRevoked
 
 
 class Resource(Struct, frozen=True, kw_only=True):
@@ -94,4 +95,10 @@ class Remind(Struct, frozen=True, kw_only=True):
     ahead_s: float
 
 
-Shared = PutResources | ChangeResources | RemoveResources | Ask | Receive | NoteFailure | Collect | Remind
+class Note(Struct, frozen=True, kw_only=True):
+    """Keep in the log what the operator changes: a token, a message sent again."""
+
+    done: TokenIssued | TokenRevoked | MessageRetried
+
+
+Shared = PutResources | ChangeResources | RemoveResources | Ask | Receive | NoteFailure | Collect | Remind | Note

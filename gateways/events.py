@@ -6,7 +6,7 @@ The views are made from these alone.
 from msgspec import Struct
 
 from documents.model import Document
-from documents.values import Mrid
+from documents.values import Instant, Mrid
 from gateways.rows import Rejection
 
 
@@ -56,4 +56,44 @@ class Reminded(Struct, frozen=True, kw_only=True, tag=True):
     revision: int
 
 
-Event = DocumentSent | DocumentReleased | DocumentReceived | SendFailed | Collected | Reminded
+class TokenIssued(Struct, frozen=True, kw_only=True, tag=True):
+    """The operator let somebody in at the REST door; `fingerprint` is the SHA-256 of the secret, kept nowhere."""
+
+    fingerprint: str
+    label: str
+    expires: Instant | None
+    why: str
+    by: str
+
+
+class TokenRevoked(Struct, frozen=True, kw_only=True, tag=True):
+    """The operator withdrew a token."""
+
+    fingerprint: str
+    label: str
+    why: str
+    by: str
+
+
+class MessageRetried(Struct, frozen=True, kw_only=True, tag=True):
+    """The operator had a message sent again; of a failed one its document, as the message `again` (R29)."""
+
+    message_id: str
+    receiver: str
+    document: str
+    again: str | None
+    why: str
+    by: str
+
+
+Event = (
+    DocumentSent
+    | DocumentReleased
+    | DocumentReceived
+    | SendFailed
+    | Collected
+    | Reminded
+    | TokenIssued
+    | TokenRevoked
+    | MessageRetried
+)

@@ -21,6 +21,8 @@ from hub.ports import InboxEntry
 
 BIG: Final = 64 * 1024
 """Bytes from which a document is read in a thread, so that the loop goes on."""
+SET_ASIDE: Final = "The receiving system cannot process it"
+"""How the refusal of a document that made the code fail begins (R30); the log is searched for it."""
 log = structlog.get_logger("gateways.inbound")
 
 
@@ -90,5 +92,5 @@ def set_aside(command: Any, entry: InboxEntry | None, error: str) -> Receive | N
     """
     if not isinstance(command, Receive) or entry is None:
         return None
-    why = Reason(ReasonCode.UNREADABLE, f"The receiving system cannot process it ({error}).")
+    why = Reason(ReasonCode.UNREADABLE, f"{SET_ASIDE} ({error}).")
     return Receive(document=command.document, message_id=command.message_id, refusal=why)

@@ -12,8 +12,11 @@ from typing import Final, Protocol
 import asyncpg
 import structlog
 
+from gateways.brain import GatewayBrain, Trade
 from gateways.gateway import Gateway, identity
 from hub.clock import SystemClock
+from hub.desk import Desk
+from hub.feed import Bells
 from hub.mades.endpoint import Seals
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
@@ -90,6 +93,24 @@ async def opened_store(settings: GatewaySettings) -> AsyncIterator[PostgresStore
                 max_connections=settings.database.pool_max,
             )
         )
+
+
+@asynccontextmanager
+async def operating(settings: GatewaySettings, trade: Trade) -> AsyncIterator[tuple[Desk, PostgresStore]]:
+    """A desk of one's own on the gateway's log, for a command of the operator; a running gateway follows it.
+
+    Raises SettingsError, UnknownEvent, Unavailable.
+    """
+    async with opened_store(settings) as store:
+        brain = GatewayBrain(identity(settings), trade)
+        desk = Desk(brain, store.log, store.commit, clock=SystemClock(), bells=Bells())
+        await desk.start()
+        work = asyncio.create_task(desk.run(), name="desk")
+        try:
+            yield desk, store
+        finally:
+            desk.stop()
+            await work
 
 
 async def _answers(url: str) -> bool:

@@ -76,7 +76,7 @@ class HubBrain:
         self._state = HubState(settings.secret)
         self._projections = projections
 
-    def decide(self, command: c.Command, now: datetime) -> Sequence[e.Event]:
+    def decide(self, command: c.Command, now: datetime) -> Sequence[e.Event]:  # noqa: C901 - one arm for each command
         """The events a command causes on the present state; changes nothing.
 
         Raises:
@@ -102,6 +102,8 @@ class HubBrain:
                 return market_document.decide_raise_alarm(command, state)
             case c.ErasePayloads():
                 return retention.decide_erase_payloads(command)
+            case c.RetryMessage():
+                return (_retried(command),)
             case _:
                 return self._decide_document(command, now)
 
@@ -170,7 +172,7 @@ class HubBrain:
                 holder_conflict.evolve_conflict(event, state, at)
             case e.AlarmRaised():
                 market_document.evolve_alarm(event, state)
-            case e.DocumentRepeated() | e.MessageQuarantined() | e.PayloadsErased():
+            case e.DocumentRepeated() | e.MessageQuarantined() | e.MessageRetried() | e.PayloadsErased():
                 pass
             case _:
                 assert_never(event)
@@ -220,6 +222,17 @@ def _lifted(topic: str, state: bytes) -> e.Event:
     return _EVENTS.decode(topic, msgspec.msgpack.encode(content))
 
 
+def _retried(command: c.RetryMessage) -> e.MessageRetried:
+    return e.MessageRetried(
+        message_id=command.message_id,
+        receiver=command.receiver,
+        document=command.document,
+        again=command.again,
+        why=command.why,
+        by=command.by,
+    )
+
+
 def _of(kind: str, *names: str) -> Callable[[Any], str]:
     """Stream `kind/…` from fields of the event."""
     return partial(_named, kind, names)
@@ -257,4 +270,5 @@ _STREAMS: Final[dict[type, Callable[[Any], str]]] = {
     e.HolderConflictNoted: _of("participant", "participant"),
     e.AlarmRaised: _of("alarm", "subject"),
     e.PayloadsErased: _of("payloads", "by"),
+    e.MessageRetried: _of("message", "message_id"),
 }

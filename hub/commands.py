@@ -181,6 +181,7 @@ class AddParticipant(Struct, frozen=True, kw_only=True, tag=True):
     role: Role
     name: str = ""
     brp: Identifier | None = None
+    why: str = ""
     by: str
 
 
@@ -235,6 +236,17 @@ class ErasePayloads(Struct, frozen=True, kw_only=True, tag=True):
     by: str
 
 
+class RetryMessage(Struct, frozen=True, kw_only=True, tag=True):
+    """Send a message again that waits, or (`again`: its new message id) what a failed one carried (R29)."""
+
+    message_id: str
+    receiver: str
+    document: str
+    again: str | None = None
+    why: str
+    by: str
+
+
 Command = (
     RegisterResources
     | RegisterPoints
@@ -253,4 +265,5 @@ Command = (
     | ReassignPoint
     | RaiseAlarm
     | ErasePayloads
+    | RetryMessage
 )

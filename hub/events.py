@@ -14,13 +14,14 @@ from hub.commands import Origin
 from hub.values import AssetOrder, AssetShare, Capability, Direction, LimitKind, Role
 
 
-class ParticipantAdded(Struct, frozen=True, kw_only=True, tag="ParticipantAdded.v1"):
+class ParticipantAdded(Struct, frozen=True, kw_only=True, tag="ParticipantAdded.v2"):
     """A MarketParticipant was admitted (R1)."""
 
     participant: Identifier
     role: Role
     name: str
     brp: Identifier | None
+    why: str
     by: str
 
 
@@ -233,6 +234,17 @@ class PayloadsErased(Struct, frozen=True, kw_only=True, tag="PayloadsErased.v1")
     by: str
 
 
+class MessageRetried(Struct, frozen=True, kw_only=True, tag="MessageRetried.v1"):
+    """The operator had a message sent again; of a failed one its document, as the message `again` (R29)."""
+
+    message_id: str
+    receiver: str
+    document: str
+    again: str | None
+    why: str
+    by: str
+
+
 Event = (
     ParticipantAdded
     | ParticipantSuspended
@@ -256,10 +268,13 @@ Event = (
     | MessageQuarantined
     | AlarmRaised
     | PayloadsErased
+    | MessageRetried
 )
 
-LIFTS: Final[dict[str, Any]] = {}
-"""Old topic -> function from its decoded builtins to those of the next version.
 
-Empty while every event is at its first version.
-"""
+def _with_why(old: dict[str, Any]) -> dict[str, Any]:
+    return {**old, "type": "ParticipantAdded.v2", "why": ""}
+
+
+LIFTS: Final[dict[str, Any]] = {"ParticipantAdded.v1": _with_why}
+"""Old topic -> function from its decoded builtins to those of the next version."""

@@ -108,7 +108,12 @@ def decide_add(command: AddParticipant, state: HubState) -> tuple[Event, ...]:
         return ()
     return (
         ParticipantAdded(
-            participant=command.participant, role=command.role, name=command.name, brp=command.brp, by=command.by
+            participant=command.participant,
+            role=command.role,
+            name=command.name,
+            brp=command.brp,
+            why=command.why,
+            by=command.by,
         ),
     )
 

@@ -14,6 +14,7 @@ had it in time. The receiver is right then. (ECP keeps FAILED; a stated deviatio
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -56,3 +57,19 @@ def fold_acknowledgement(
     if state is MessageState.FAILED and reason == EXPIRED and in_time:
         return MessageState.RECEIVED
     return fold(state, event)
+
+
+class Again(StrEnum):
+    """How an operator may have something sent again."""
+
+    SAME = "same"
+    """The message itself once more: its receiver answers a repeat from its store."""
+    ANEW = "anew"
+    """Its document in a message of its own: FAILED is an end that is never left."""
+
+
+def again(state: MessageState, *, expires: datetime, now: datetime) -> Again | None:
+    """How a message in this state may be sent again; None when it has arrived, or its time is over."""
+    if state is MessageState.RECEIVED or now >= expires:
+        return None
+    return Again.ANEW if state is MessageState.FAILED else Again.SAME

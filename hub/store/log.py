@@ -39,6 +39,10 @@ class PostgresLog:
             if len(page) < PAGE:
                 return
 
+    async def of_topic(self, topic: str, *, holding: bytes = b"", limit: int) -> Sequence[StoredEvent]:
+        """The newest events of one topic whose state holds these bytes, newest first. Raises Unavailable."""
+        return [event_of(record) for record in await self._database.fetch("events_of_topic", topic, holding, limit)]
+
 
 class PostgresCommit:
     """The one door into the log, and what is known of messages taken in (hub.ports.Commit)."""

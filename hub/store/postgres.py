@@ -9,6 +9,7 @@ from hub.errors import SettingsError
 from hub.store.database import Database, connect_pool
 from hub.store.history import PostgresHistory
 from hub.store.log import PostgresCommit, PostgresLog
+from hub.store.messages import PostgresMessages
 from hub.store.outbox import PostgresOutbox
 from hub.store.payloads import PostgresPayloads
 from hub.store.rows import PostgresRows
@@ -20,10 +21,7 @@ OWNER = "component"
 
 
 class PostgresStore:
-    """The store of one component: `log`, `commit`, `rows`, `outbox`, `payloads`, `tokens`, `idempotency`, `history`.
-
-    One per database.
-    """
+    """The store of one component, one for each database; each attribute is the adapter of one port."""
 
     def __init__(self, database: Database, *, component: str, mrid_of: MridOf, new_id: Callable[[], str]) -> None:
         self._database = database
@@ -33,6 +31,7 @@ class PostgresStore:
         self.rows = PostgresRows(database)
         self.outbox = PostgresOutbox(database, component=component, mrid_of=mrid_of, new_id=new_id)
         self.payloads = PostgresPayloads(database)
+        self.messages = PostgresMessages(database, component=component)
         self.tokens = PostgresTokens(database)
         self.idempotency = PostgresIdempotency(database)
         self.history = PostgresHistory(database)

@@ -329,3 +329,65 @@ where notification_id = any ($1) order by notification_id
 -- causes, streams
 select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events
 where cause = any ($1) or originator_id = any ($2) order by notification_id
+
+-- name: held_messages
+-- states, receiver or null, limit: what is under way oldest first, then what has ended newest first
+select message_id, document, receiver, business_type, urgent, state, reason, accepted, expires, attempts, due, lease_until, sent,
+    (select details from trace where trace.message_id = held.message_id and trace.state = 'RETRY' order by id desc limit 1) as tried
+from out_message as held
+where internal_type = 'STANDARD_MESSAGE' and state = any ($1) and ($2::text is null or receiver = $2)
+order by state in ('RECEIVED', 'FAILED'), case when state in ('RECEIVED', 'FAILED') then -queued else queued end limit $3
+
+-- name: held_count
+-- states, receiver or null
+select count(*) from out_message
+where internal_type = 'STANDARD_MESSAGE' and state = any ($1) and ($2::text is null or receiver = $2)
+
+-- name: held_message
+-- message id
+select message_id, document, receiver, business_type, urgent, state, reason, accepted, expires, attempts, due, lease_until, sent,
+    (select details from trace where trace.message_id = held.message_id and trace.state = 'RETRY' order by id desc limit 1) as tried
+from out_message as held where message_id = $1 and internal_type = 'STANDARD_MESSAGE'
+
+-- name: message_body
+-- message id
+select body from out_message where message_id = $1
+
+-- name: newer_message
+-- message id: another message of the same document to the same receiver that was queued later
+select newer.message_id from out_message as newer join out_message as mine using (document, receiver)
+where mine.message_id = $1 and newer.queued > mine.queued and newer.internal_type = 'STANDARD_MESSAGE' limit 1
+
+-- name: send_now
+-- message id, now, component, reason: one that has not ended and that nobody has in hand
+with again as (
+    update out_message set due = $2, lease_until = null, resent = 0
+    where message_id = $1 and internal_type = 'STANDARD_MESSAGE' and state in ('ACCEPTED', 'DELIVERED') and expires > $2
+      and (lease_until is null or lease_until <= $2)
+    returning message_id
+)
+insert into trace (message_id, at, component, state, details) select message_id, $2, $3, 'RETRY', $4 from again
+
+-- name: send_anew
+-- message id, id of the new message, now, component, reason: what a failed one carried, as a message of its own
+with failed as (
+    select * from out_message as mine
+    where message_id = $1 and internal_type = 'STANDARD_MESSAGE' and state = 'FAILED' and expires > $3
+      and not exists (
+          select from out_message as newer
+          where newer.document = mine.document and newer.receiver = mine.receiver and newer.queued > mine.queued
+            and newer.internal_type = 'STANDARD_MESSAGE')
+), anew as (
+    insert into out_message (message_id, internal_type, receiver, business_type, document, urgent, accepted, expires, due,
+        view, audience, after, upto, body, application)
+    select $2, internal_type, receiver, business_type, document, urgent, $3, expires, $3, view, audience, after, upto, body, application
+    from failed
+    returning message_id
+)
+insert into trace (message_id, at, component, state, details)
+select message_id, $3, $4, 'ACCEPTED', $5 from anew union all select $1, $3, $4, 'RETRY', 'taken up as ' || message_id from anew
+
+-- name: events_of_topic
+-- topic, bytes that stand in the state, limit: newest first
+select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events
+where topic = $1 and position($2::bytea in state) > 0 order by notification_id desc limit $3

@@ -4,7 +4,7 @@ import click
 
 from hub.commands import ReassignResource
 from hub.settings import Sources
-from hub.verbs.operating import decide, operator, party, resource
+from hub.verbs.operating import BY, WHY, decide, party, resource
 
 
 @click.group()
@@ -15,14 +15,13 @@ def assets() -> None:
 @assets.command()
 @click.argument("asset")
 @click.option("--to", "to", required=True, metavar="AGR", help="Who operates it from now on.")
-@click.option("--why", required=True, help="The reason, kept in the log.")
+@WHY
+@BY
 @click.pass_obj
-def reassign(sources: Sources, asset: str, to: str, why: str) -> None:
+def reassign(sources: Sources, asset: str, to: str, why: str, by: str) -> None:
     """Hand ASSET over to another aggregator, without a gap and without the old one's help."""
     changed = decide(
         sources,
-        lambda settings: ReassignResource(
-            resource=resource(asset, settings), to=party(to, settings), why=why, by=operator()
-        ),
+        lambda settings: ReassignResource(resource=resource(asset, settings), to=party(to, settings), why=why, by=by),
     )
     click.echo(f"{asset} is {'now' if changed else 'already'} operated by {to}.")

@@ -16,7 +16,7 @@ from hub.directory.values import Party, Status
 from hub.errors import Rejected
 from hub.mades.certificates import CertificateType
 from hub.settings import DirectorySettings, Sources
-from hub.verbs.operating import operator
+from hub.verbs.operating import AS_JSON, BY, WHY
 
 if TYPE_CHECKING:
     from hub.directory_service import Directory
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 PARTIES: Final = [party.value for party in Party]
 SHORTEST_PREFIX: Final = 8
 T = TypeVar("T")
-AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-WHY: Final = click.option("--why", required=True, help="The reason, kept in the log.")
 
 
 @click.group()
@@ -73,13 +71,14 @@ def tokens() -> None:
 @click.argument("code")
 @click.option("--party", type=click.Choice(PARTIES, case_sensitive=False), help="What it is; else said at approval.")
 @click.option("--days", type=click.IntRange(1, 365), default=7, help="Days until it expires.")
+@BY
 @click.pass_obj
-def issue(sources: Sources, code: str, party: str | None, days: int) -> None:
+def issue(sources: Sources, code: str, party: str | None, days: int, by: str) -> None:
     """Make a token for CODE (a participant's EIC or GLN) and print it. It is told once and stored nowhere."""
     click.echo(
         _with_directory(
             sources,
-            lambda it: it.invite(_code(code), _party(party), by=operator(), validity=timedelta(days=days)),
+            lambda it: it.invite(_code(code), _party(party), by=by, validity=timedelta(days=days)),
         )
     )
 
@@ -96,15 +95,16 @@ def list_tokens(sources: Sources, *, as_json: bool) -> None:
 @tokens.command("withdraw")
 @click.argument("fingerprint")
 @WHY
+@BY
 @click.pass_obj
-def withdraw(sources: Sources, fingerprint: str, why: str) -> None:
+def withdraw(sources: Sources, fingerprint: str, why: str, by: str) -> None:
     """Take back the unused token whose fingerprint begins like this (at least 8 characters)."""
     if len(fingerprint) < SHORTEST_PREFIX:
         raise click.UsageError(f"{fingerprint!r} is too short; give at least {SHORTEST_PREFIX} characters.")
 
     async def work(it: "Directory") -> bool:
         found = [each.fingerprint for each in await it.invitations() if each.fingerprint.startswith(fingerprint)]
-        return await it.withdraw(found[0] if len(found) == 1 else fingerprint, why=why, by=operator())
+        return await it.withdraw(found[0] if len(found) == 1 else fingerprint, why=why, by=by)
 
     changed = _with_directory(sources, work)
     click.echo("Withdrawn." if changed else "It was withdrawn already.")
@@ -151,12 +151,13 @@ def show(sources: Sources, code: str, *, as_json: bool) -> None:
 @click.argument("registration")
 @click.option("--party", type=click.Choice(PARTIES, case_sensitive=False), help="What it is, if its token did not say.")
 @WHY
+@BY
 @click.pass_obj
-def approve(sources: Sources, registration: str, party: str | None, why: str) -> None:
+def approve(sources: Sources, registration: str, party: str | None, why: str, by: str) -> None:
     """Let REGISTRATION (its id, or the code that waits) in, and issue its certificates (R1)."""
 
     async def work(it: "Directory") -> None:
-        await it.approve(await _pending(it, registration), party=_party(party), why=why, by=operator())
+        await it.approve(await _pending(it, registration), party=_party(party), why=why, by=by)
 
     _with_directory(sources, work, admits=True)
     click.echo("Approved.")
@@ -165,12 +166,13 @@ def approve(sources: Sources, registration: str, party: str | None, why: str) ->
 @directory.command()
 @click.argument("registration")
 @WHY
+@BY
 @click.pass_obj
-def reject(sources: Sources, registration: str, why: str) -> None:
+def reject(sources: Sources, registration: str, why: str, by: str) -> None:
     """Turn REGISTRATION (its id, or the code that waits) down. The reason is told to the component."""
 
     async def work(it: "Directory") -> None:
-        await it.reject(await _pending(it, registration), why=why, by=operator())
+        await it.reject(await _pending(it, registration), why=why, by=by)
 
     _with_directory(sources, work)
     click.echo("Rejected.")
@@ -180,8 +182,9 @@ def reject(sources: Sources, registration: str, why: str) -> None:
 @click.argument("code")
 @click.option("--certificate", help="Revoke only the certificate with this id.")
 @WHY
+@BY
 @click.pass_obj
-def revoke(sources: Sources, code: str, certificate: str | None, why: str) -> None:
+def revoke(sources: Sources, code: str, certificate: str | None, why: str, by: str) -> None:
     """Put CODE out, or one of its certificates: others learn of it with their next sync.
 
     The broker, if it is managed from here (`management.url`), throws CODE out at once.
@@ -189,11 +192,11 @@ def revoke(sources: Sources, code: str, certificate: str | None, why: str) -> No
 
     async def work(it: "Directory") -> bool:
         if certificate is None:
-            return await it.revoke(_code(code), why=why, by=operator())
+            return await it.revoke(_code(code), why=why, by=by)
         entry = await it.entry(_code(code))
         if entry is None or certificate not in {held.certificate_id for held in entry.certificates}:
             raise click.ClickException(f"{code} has no such certificate. See `tps directory show {code}`.")
-        return await it.revoke_certificate(certificate, why=why, by=operator())
+        return await it.revoke_certificate(certificate, why=why, by=by)
 
     click.echo(f"{'Now' if _with_directory(sources, work, admits=True) else 'Already'} revoked.")
 
@@ -201,10 +204,11 @@ def revoke(sources: Sources, code: str, certificate: str | None, why: str) -> No
 @directory.command()
 @click.argument("code")
 @WHY
+@BY
 @click.pass_obj
-def reapprove(sources: Sources, code: str, why: str) -> None:
+def reapprove(sources: Sources, code: str, why: str, by: str) -> None:
     """Let a revoked CODE back in, with the certificates that it had."""
-    changed = _with_directory(sources, lambda it: it.reapprove(_code(code), why=why, by=operator()), admits=True)
+    changed = _with_directory(sources, lambda it: it.reapprove(_code(code), why=why, by=by), admits=True)
     click.echo("Reapproved." if changed else "It is not revoked.")
 
 
@@ -227,8 +231,9 @@ def crl(sources: Sources, out: Path) -> None:
     required=True,
     help="Folder for its keys and certificates.",
 )
+@BY
 @click.pass_obj
-def broker(sources: Sources, code: str, address: str, hosts: str, out: Path) -> None:
+def broker(sources: Sources, *, code: str, address: str, hosts: str, out: Path, by: str) -> None:
     """Make the broker CODE known, with a server certificate and key in a folder; again: bring both up to date.
 
     The folder then holds server.pem and server.key for its listener, and authority.pem: whom it lets in.
@@ -237,7 +242,7 @@ def broker(sources: Sources, code: str, address: str, hosts: str, out: Path) -> 
     async def work(it: "Directory") -> None:
         from hub.directory_service.founding import Founder  # noqa: PLC0415
 
-        founder = Founder(it, "", sources.load(DirectorySettings).directory.organization, operator())
+        founder = Founder(it, "", sources.load(DirectorySettings).directory.organization, by)
         await founder.enrol_broker(out, _code(code), hosts=[host.strip() for host in hosts.split(",")])
         await founder.tell_broker(_code(code), address)
 

@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore
 
 T = TypeVar("T")
+WHY: Final = click.option("--why", required=True, help="The reason, kept in the log.")
+AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 
 def decide(sources: Sources, command: Callable[[HubSettings], Command]) -> bool:
@@ -48,6 +50,22 @@ def with_log(sources: Sources, work: Callable[["Desk", "PostgresStore", HubSetti
         raise click.ClickException(error.text) from None
 
 
+def with_store(settings: HubSettings, work: Callable[["PostgresStore"], Awaitable[T]]) -> T:
+    """Do something with the hub's store, without its log. Raises SettingsError, Unavailable."""
+    from hub import app, logs  # noqa: PLC0415 - as above
+    from hub.store.migrate import migrate  # noqa: PLC0415
+
+    logs.configure("warning", settings.log.format)
+
+    async def run() -> T:
+        async with app.database(settings) as url:
+            await migrate(url)
+            async with await app.open_store(settings, url) as store:
+                return await work(store)
+
+    return asyncio.run(run())
+
+
 def party(text: str, settings: HubSettings) -> Identifier:
     """A participant's id as people write it. Ends with 2 when it is none."""
     try:
@@ -67,3 +85,8 @@ def resource(text: str, settings: HubSettings) -> Identifier:
 def operator() -> str:
     """Who types: the name the log keeps with the decision."""
     return getpass.getuser()
+
+
+BY: Final = click.option(
+    "--by", default=operator, show_default="who types", metavar="NAME", help="Who decides, kept in the log."
+)

@@ -11,7 +11,7 @@ from hub.ports import OPERATOR, Scope
 from hub.rows import PARTICIPANTS, Participant
 from hub.settings import HubSettings, Sources
 from hub.values import Role
-from hub.verbs.operating import decide, operator, party, with_log
+from hub.verbs.operating import BY, WHY, decide, party, with_log
 
 if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore
@@ -30,8 +30,10 @@ def participants() -> None:
 @click.argument("role", type=click.Choice(ROLES, case_sensitive=False))
 @click.option("--name", default="", help="What people call it; seen by the operator only.")
 @click.option("--brp", help="An aggregator's balance responsible party.")
+@click.option("--why", default="", help="The reason, kept in the log: the contract, say.")
+@BY
 @click.pass_obj
-def add(sources: Sources, participant: str, role: str, name: str, brp: str | None) -> None:
+def add(sources: Sources, *, participant: str, role: str, name: str, brp: str | None, why: str, by: str) -> None:
     """Admit PARTICIPANT (an EIC or GLN) as DSO, AGR or BRP, or change its name or BRP."""
     changed = decide(
         sources,
@@ -40,7 +42,8 @@ def add(sources: Sources, participant: str, role: str, name: str, brp: str | Non
             role=Role(role.upper()),
             name=name,
             brp=party(brp, settings) if brp else None,
-            by=operator(),
+            why=why,
+            by=by,
         ),
     )
     click.echo(f"{participant} is {'now ' if changed else 'already '}{role.upper()}.")
@@ -62,26 +65,28 @@ def list_(sources: Sources) -> None:
 
 @participants.command()
 @click.argument("participant")
-@click.option("--why", required=True, help="The reason, kept in the log.")
+@WHY
+@BY
 @click.pass_obj
-def suspend(sources: Sources, participant: str, why: str) -> None:
+def suspend(sources: Sources, participant: str, why: str, by: str) -> None:
     """Refuse what PARTICIPANT sends; it still receives limits."""
     changed = decide(
         sources,
-        lambda settings: SuspendParticipant(participant=party(participant, settings), why=why, by=operator()),
+        lambda settings: SuspendParticipant(participant=party(participant, settings), why=why, by=by),
     )
     click.echo(f"{participant} is {'now' if changed else 'already'} suspended.")
 
 
 @participants.command()
 @click.argument("participant")
-@click.option("--why", required=True, help="The reason, kept in the log.")
+@WHY
+@BY
 @click.pass_obj
-def resume(sources: Sources, participant: str, why: str) -> None:
+def resume(sources: Sources, participant: str, why: str, by: str) -> None:
     """Take again what PARTICIPANT sends."""
     changed = decide(
         sources,
-        lambda settings: ResumeParticipant(participant=party(participant, settings), why=why, by=operator()),
+        lambda settings: ResumeParticipant(participant=party(participant, settings), why=why, by=by),
     )
     click.echo(f"{participant} is {'no longer' if changed else 'not'} suspended.")
 

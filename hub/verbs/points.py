@@ -4,7 +4,7 @@ import click
 
 from hub.commands import ReassignPoint
 from hub.settings import Sources
-from hub.verbs.operating import decide, operator, party, resource
+from hub.verbs.operating import BY, WHY, decide, party, resource
 
 
 @click.group()
@@ -15,12 +15,13 @@ def points() -> None:
 @points.command()
 @click.argument("point")
 @click.option("--to", "to", required=True, metavar="DSO", help="Whose point it is from now on.")
-@click.option("--why", required=True, help="The reason, kept in the log.")
+@WHY
+@BY
 @click.pass_obj
-def reassign(sources: Sources, point: str, to: str, why: str) -> None:
+def reassign(sources: Sources, point: str, to: str, why: str, by: str) -> None:
     """Hand POINT over to another grid operator, without a gap and without the old one's help."""
     changed = decide(
         sources,
-        lambda settings: ReassignPoint(point=resource(point, settings), to=party(to, settings), why=why, by=operator()),
+        lambda settings: ReassignPoint(point=resource(point, settings), to=party(to, settings), why=why, by=by),
     )
     click.echo(f"{point} {'now belongs' if changed else 'already belongs'} to {to}.")

@@ -87,6 +87,7 @@ FROM_HUB = (
     "hub.settings",
     "hub.store",
     "hub.values",
+    "hub.verbs",
     "hub.web.health",
     "hub.web.exchange",
     "hub.web.sockets",
