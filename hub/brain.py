@@ -37,7 +37,10 @@ from hub.projections import (
     document_trail,
     dso_assets,
     dso_schedules,
+    limit_contents,
     operator_board,
+    operator_plans,
+    operator_registry,
     responses,
 )
 from hub.state import HubState
@@ -54,6 +57,9 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
     responses.rows,
     acknowledgements.rows,
     operator_board.rows,
+    operator_registry.rows,
+    operator_plans.rows,
+    limit_contents.rows,
     document_trail.rows,
 )
 """Every way out of an event. What a privacy reviewer reads after hub/rows.py."""

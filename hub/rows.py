@@ -23,7 +23,11 @@ AGR_LIMITS: Final = "agr_limits"
 ACKNOWLEDGEMENTS: Final = "acknowledgements"
 RESPONSES: Final = "responses"
 PARTICIPANTS: Final = "participants"
+OPERATOR_ASSETS: Final = "operator_assets"
+OPERATOR_POINTS: Final = "operator_points"
+OPERATOR_SCHEDULES: Final = "operator_schedules"
 OPERATOR_LIMITS: Final = "operator_limits"
+LIMIT_CONTENTS: Final = "limit_contents"
 DOCUMENT_TRAIL: Final = "document_trail"
 ALARMS: Final = "alarms"
 
@@ -118,6 +122,41 @@ class Participant(Struct, frozen=True, kw_only=True):
     suspended: bool = False
 
 
+class OperatorAsset(Struct, frozen=True, kw_only=True):
+    """An asset with everybody it concerns; `dso` is None while nobody holds its point.
+
+    View operator_assets, audience operator, key the resource, group its operator.
+    """
+
+    resource: Identifier
+    operator: Identifier
+    point: Identifier
+    dso: Identifier | None
+    capability: Capability
+
+
+class OperatorPoint(Struct, frozen=True, kw_only=True):
+    """A connection point and who holds it. View operator_points, audience operator, key the point, group the DSO."""
+
+    point: Identifier
+    dso: Identifier
+    psr_type: str
+    voltage: str
+
+
+class OperatorSchedule(Struct, frozen=True, kw_only=True):
+    """One asset's plan in one document, signed watts, and whose it is.
+
+    View operator_schedules, audience operator, key `operator/mrid/resource`, group the operator.
+    """
+
+    operator: Identifier
+    mrid: Mrid
+    revision: int
+    resource: Identifier
+    periods: tuple[Period, ...]
+
+
 class OperatorLimit(Struct, frozen=True, kw_only=True):
     """A limit as the operator of the platform sees it.
 
@@ -142,6 +181,32 @@ class LimitCopy(Struct, frozen=True, kw_only=True):
     mrid: Mrid
     revision: int
     collected: bool = False
+
+
+class LimitTotal(Struct, frozen=True, kw_only=True):
+    """What the DSO said in one series: the assets and their shared total in watts over time."""
+
+    assets: tuple[Identifier, ...]
+    periods: tuple[Period, ...]
+
+
+class LimitContent(Struct, frozen=True, kw_only=True):
+    """What a revision of a limit says: foreseen its totals and each asset's share, unforeseen the orders.
+
+    View limit_contents, audience operator, key `dso/mrid`, group the DSO. A cancelled limit keeps its last content;
+    that it is cancelled stands in operator_limits.
+    """
+
+    dso: Identifier
+    mrid: Mrid
+    revision: int
+    kind: LimitKind
+    direction: Direction
+    interval: Interval
+    totals: tuple[LimitTotal, ...] = ()
+    shares: tuple[AssetShare, ...] = ()
+    orders: tuple[AssetOrder, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 class TrailEntry(Struct, frozen=True, kw_only=True):
