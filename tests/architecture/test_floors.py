@@ -37,7 +37,7 @@ FLOORS = (
     Floor(3, ("hub.mades.exchange", "hub.mades.paths", "hub.mades.manifest"), frozenset({"msgspec", "lxml"})),
     Floor(3, ("hub.mades.topology",), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.codec",), frozenset({"msgspec", "lxml"})),
-    Floor(4, ("hub.intake", "hub.compose", "hub.history"), frozenset({"msgspec"})),
+    Floor(4, ("hub.intake", "hub.compose", "hub.history", "hub.implications"), frozenset({"msgspec"})),
     Floor(5, ("hub.store", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),
     Floor(5, ("hub.mades.seal", "hub.mades.keyring", "hub.mades.cipher", "hub.mades.signature"), ANY),
     Floor(5, ("hub.mades.pki", "hub.mades.directory_client", "hub.mades.provision"), ANY),
@@ -70,7 +70,7 @@ SURROUNDINGS = {"logging", "os", "random", "secrets", "socket", "subprocess", "t
 CLOCK = {"now", "utcnow", "today"}
 
 
-OUTWARD = ("hub.compose", "hub.dispatch", "hub.web")
+OUTWARD = ("hub.compose", "hub.dispatch", "hub.implications", "hub.web")
 """What leads outward sees rows, never what happened."""
 
 INWARD = ("hub.events", "hub.aggregates")
