@@ -39,6 +39,7 @@ HELP: Final = {
     "points": "Hand connection points over from one grid operator to another.",
     "raml": "Check the contracts of the REST interfaces and convert them.",
     "settings": "List the settings, and show which values hold.",
+    "store": "Migrate a component's database, tell its condition, back it up and restore it.",
     "tokens": "Issue and withdraw tokens for the REST interfaces.",
 }
 """Short help of the commands we ship, so that `tps --help` need not load them; a test keeps it equal to theirs."""

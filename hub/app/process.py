@@ -1,7 +1,9 @@
 """The hub on real ground: database, lock, broker, signals, probes; and the operator's own desk on the same log."""
 
 import asyncio
+import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -20,6 +22,7 @@ from hub.feed import Bells
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
 from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettings
+from hub.store.condition import LEADER_LOCK
 from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
@@ -28,7 +31,8 @@ from hub.web.sockets import allow_many_sockets
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 RETRY_S: Final = 2.0
-STANDBY_LOCK: Final = (728302, 1)
+NAME_MAX: Final = 63
+"""Bytes of a session's name that PostgreSQL keeps."""
 COMMITS: Final = "tps"
 """The channel on which every commit tells the head of the log (`commit_batch`)."""
 DATABASE: Final = "hub"
@@ -190,7 +194,8 @@ async def leadership(
 
     `lost` is called when our own session ends before the block does, `heard` with the position of each commit.
     """
-    connection = await asyncpg.connect(url)
+    name = f"tps hub, process {os.getpid()} on {socket.gethostname()}"[:NAME_MAX]
+    connection = await asyncpg.connect(url, server_settings={"application_name": name})
     try:
         if not await _leads(connection):
             log.info("hub.standby")
@@ -214,4 +219,4 @@ async def leadership(
 
 
 async def _leads(connection: "asyncpg.Connection[asyncpg.Record]") -> bool:
-    return bool(await connection.fetchval("select pg_try_advisory_lock($1, $2)", *STANDBY_LOCK))
+    return bool(await connection.fetchval("select pg_try_advisory_lock($1, $2)", *LEADER_LOCK))

@@ -391,3 +391,44 @@ select message_id, $3, $4, 'ACCEPTED', $5 from anew union all select $1, $3, $4,
 -- topic, bytes that stand in the state, limit: newest first
 select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events
 where topic = $1 and position($2::bytea in state) > 0 order by notification_id desc limit $3
+
+-- name: applied
+select version, name, sha256 from schema_version order by version
+
+-- name: server
+select current_setting('server_version') as server, pg_database_size(current_database()) as size_bytes,
+    (select count(*) from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend')::int as sessions
+
+-- name: lock_holder
+-- the two keys of an advisory lock: the session of this database that holds it
+select pid, application_name as name, coalesce(host(client_addr), 'this machine') as address, backend_start as since
+from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and classid = $1::bigint::oid and objid = $2::bigint::oid and granted
+  and database = (select oid from pg_database where datname = current_database()) and backend_start is not null
+
+-- name: replicas
+select application_name as name, state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint as behind_bytes
+from pg_stat_replication where replay_lsn is not null and not pg_is_in_recovery()
+
+-- name: condition
+select (select value from meta where key = 'component') as component,
+    coalesce(newest.notification_id, 0) as head, newest.recorded_at as head_at, encode(newest.chain, 'hex') as chain,
+    unsent.waiting, unsent.waiting_since
+from (values (1)) as always
+left join lateral (select * from stored_events order by notification_id desc limit 1) as newest on true
+left join lateral (
+    select count(*)::int as waiting, min(accepted) as waiting_since
+    from out_message where internal_type = 'STANDARD_MESSAGE' and state = 'ACCEPTED') as unsent on true
+
+-- name: tables
+-- schema: each with its columns (not those that are computed), whether its rows are guarded from its owner too, and what it refers to
+select relname as name, relforcerowsecurity as guarded,
+    array(select attname::text from pg_attribute
+          where attrelid = class.oid and attnum > 0 and not attisdropped and attgenerated = '' order by attnum) as columns,
+    array(select attname::text from pg_attribute
+          where attrelid = class.oid and attnum > 0 and not attisdropped and attidentity <> '') as counted,
+    array(select other.relname::text from pg_constraint join pg_class as other on other.oid = confrelid
+          where conrelid = class.oid and contype = 'f' and confrelid <> conrelid) as refers
+from pg_class as class join pg_namespace on pg_namespace.oid = relnamespace
+where nspname = $1 and relkind = 'r' and relname <> 'schema_version' order by relname
