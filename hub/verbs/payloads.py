@@ -12,7 +12,7 @@ from hub.clock import SystemClock
 from hub.commands import ErasePayloads
 from hub.retention import Retention
 from hub.settings import HubSettings, Sources
-from hub.verbs.operating import operator, party, with_log
+from hub.verbs.operating import BY, WHY, operator, party, with_log
 
 if TYPE_CHECKING:
     from hub.desk import Desk
@@ -46,7 +46,8 @@ def payloads() -> None:
     help="Those that came before (UTC).",
 )
 @click.option("--participant", help="Those that this participant sent.")
-@click.option("--why", required=True, help="The reason, kept in the log.")
+@WHY
+@BY
 @click.option("--dry-run", is_flag=True, help="Only say what would be erased.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
@@ -57,6 +58,7 @@ def erase(
     before: datetime | None,
     participant: str | None,
     why: str,
+    by: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -74,7 +76,7 @@ def erase(
         size = sum(each.size for each in found)
         if dry_run:
             return Erasure(len(found), size, limit, who, erased=False)
-        erased = await _erase(desk, store.payloads, before=limit, participant=who, why=why)
+        erased = await _erase(desk, store.payloads, before=limit, participant=who, why=why, by=by)
         return Erasure(erased, size, limit, who, erased=True)
 
     erasure = with_log(sources, work)
@@ -86,14 +88,18 @@ def erase(
 
 
 async def _erase(
-    desk: "Desk", kept: "Payloads", *, before: datetime | None, participant: Identifier | None, why: str
+    desk: "Desk",
+    kept: "Payloads",
+    *,
+    before: datetime | None,
+    participant: Identifier | None,
+    why: str,
+    by: str,
 ) -> int:
     async def submit(command: ErasePayloads) -> None:
         await desk.submit(command, cause=f"cli/{operator()}")
 
-    return await Retention(kept, submit, SystemClock()).erase(
-        before=before, participant=participant, why=why, by=operator()
-    )
+    return await Retention(kept, submit, SystemClock()).erase(before=before, participant=participant, why=why, by=by)
 
 
 def _limit(days: int | None, before: datetime | None) -> datetime | None:

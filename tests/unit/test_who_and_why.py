@@ -22,6 +22,7 @@ CHANGES = {
     "messages retry",
     "participants resume",
     "participants suspend",
+    "payloads erase",
     "points reassign",
     "tokens revoke",
 }
