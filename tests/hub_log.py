@@ -15,7 +15,13 @@ from tests.hub_world import HUB, SECRET, World
 COMPONENT = parse_identifier("45X-TPS-HUB-DEM8")
 
 
-async def keep(world: World, store: PostgresStore | MemoryStore, inbox: Sequence[InboxEntry] = ()) -> None:
+async def keep(
+    world: World,
+    store: PostgresStore | MemoryStore,
+    inbox: Sequence[InboxEntry] = (),
+    *,
+    payloads: Sequence[bytes] = (),
+) -> None:
     """Write a world's history into an empty store, one commit for each event, with the rows it causes."""
     brain, versions = HubBrain(BrainSettings(HUB, SECRET)), dict[str, int]()
     for recorded in world.log:
@@ -30,6 +36,7 @@ async def keep(world: World, store: PostgresStore | MemoryStore, inbox: Sequence
                 events=(event,),
                 rows=rows,
                 inbox=tuple(inbox) if recorded.position == 1 else (),
+                payloads=tuple(payloads) if recorded.position == 1 else (),
             )
         )
         brain.evolve(recorded)

@@ -6,7 +6,7 @@ from typing import Any
 
 from documents.identifiers import code_of
 from documents.values import Instant, Interval, Period, Reason
-from hub.rows import AgrAsset, AgrLimit, Alarm, Answer, DsoAsset, DsoSchedule, OperatorLimit, Participant, Response
+from hub.rows import AgrAsset, AgrLimit, Answer, DsoAsset, DsoSchedule, Response
 from hub.values import AssetOrder, AssetShare, Capability
 
 
@@ -41,8 +41,8 @@ def reasons(given: Iterable[Reason]) -> str:
     return "; ".join(f"{reason.code} {reason.text or ''}".strip() for reason in given)
 
 
-def row(payload: Any) -> str:  # noqa: C901 - one arm for each type of hub.rows
-    """A row's payload in one line; None is a withdrawal."""
+def row(payload: Any) -> str:  # a row type of hub.rows
+    """The payload of a participant's row in one line; None is a withdrawal."""
     match payload:
         case None:
             return "withdrawn"
@@ -60,12 +60,6 @@ def row(payload: Any) -> str:  # noqa: C901 - one arm for each type of hub.rows
             return f"answer to {about}: {reasons(payload.reasons)}"
         case Response():
             return f"data for request {payload.request}"
-        case Participant():
-            return f"{payload.role} {payload.name}{', suspended' if payload.suspended else ''}"
-        case OperatorLimit():
-            return f"revision {payload.revision}, {payload.kind}, {len(payload.resources)} assets"
-        case Alarm():
-            return payload.text
         case _:
             return repr(payload)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from hub.audit.verification import Fault, Inspection
 from hub.settings import HubSettings, Sources
-from hub.verbs.history import replay
+from hub.verbs.history import replay, trail
 from hub.verbs.progress import progress
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def verify(sources: Sources, *, as_json: bool) -> None:
 
 
 events.add_command(replay)
+events.add_command(trail)
 
 
 async def _inspect(store: "PostgresStore") -> tuple[Inspection, Fault | None]:
