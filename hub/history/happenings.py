@@ -25,7 +25,7 @@ def happened(event: e.Event) -> str:
 
 def concerned(event: e.Event) -> tuple[Identifier, ...]:
     """The participants an event is about, each once, who acted first."""
-    named = [getattr(event, name, None) for name in ("participant", "operator", "dso", "previous", "brp")]
+    named = [getattr(event, name, None) for name in ("participant", "operator", "dso", "previous", "brp", "receiver")]
     origin = getattr(event, "origin", None)
     if isinstance(origin, Origin):
         named.insert(0, origin.sender)

@@ -8,6 +8,7 @@ import msgspec
 
 from hub.audit.verification import Fault, Inspection
 from hub.settings import HubSettings, Sources
+from hub.verbs.exporting import export, list_, show
 from hub.verbs.history import replay, trail
 from hub.verbs.progress import progress
 
@@ -49,6 +50,9 @@ def verify(sources: Sources, *, as_json: bool) -> None:
 
 events.add_command(replay)
 events.add_command(trail)
+events.add_command(export)
+events.add_command(list_)
+events.add_command(show)
 
 
 async def _inspect(store: "PostgresStore") -> tuple[Inspection, Fault | None]:
