@@ -17,6 +17,7 @@ from gateways.demo.cast import BROKER_ID, DIRECTORY_ID, HUB_ID, PLAYERS
 from hub import settings as chosen
 from hub.clock import SystemClock
 from hub.directory_service import bootstrap
+from hub.directory_service.bootstrap import SETTINGS, write_settings
 from hub.directory_service.founding import Founder, ServerFiles
 from hub.directory_service.plan import (
     Plan,
@@ -108,6 +109,20 @@ def plan(ports: Mapping[str, int] | None = None, databases: Mapping[str, str] | 
             for player in PLAYERS
         ),
     )
+
+
+def write_everybodys_settings(folder: Path, written: Plan, keys: Keys) -> None:
+    """A settings file in the folder of each part, for its process and for the operator's commands."""
+    write_settings(bootstrap.directory_folder(folder) / SETTINGS, bootstrap.directory_sections(written))
+    write_settings(hub_settings(folder), bootstrap.hub_sections(written, secret=keys.hub_secret))
+    for each in written.participants:
+        own = bootstrap.member(folder, each.name)
+        write_settings(own / SETTINGS, bootstrap.participant_sections(written, each))
+
+
+def hub_settings(folder: Path) -> Path:
+    """The settings file of a demo's hub."""
+    return bootstrap.member(folder, "hub") / SETTINGS
 
 
 async def everybody(founder: Founder, folder: Path) -> ServerFiles:

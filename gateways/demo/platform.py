@@ -6,9 +6,10 @@ The database keeps its data and its fsync, so a kill loses nothing. The broker f
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -30,6 +31,7 @@ from gateways.demo.founding import (
     everybody,
     know_token,
     plan,
+    write_everybodys_settings,
 )
 from gateways.dso import app as dso
 from gateways.gateway import Gateway
@@ -69,6 +71,7 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
         await site.start_directory_and_broker()
         hub_url = await site.start_hub()
         gateways = {player.name: await site.start_gateway(player) for player in PLAYERS}
+        site.write_settings({"hub": hub_url, **{name: gateway.url for name, gateway in gateways.items()}})
         checkpoint = tasks.create_task(postgres.checkpoint(), name="checkpoint")
         stack.callback(checkpoint.cancel)
         yield Platform({name: gateway.url for name, gateway in gateways.items()}, keys.tokens, hub_url)
@@ -88,6 +91,7 @@ class _Site:
     ) -> None:
         self._stack, self._tasks, self._postgres = stack, tasks, postgres
         self._folder, self._keys, self._base_port = folder, keys, base_port
+        self._databases: dict[str, str] = {}
 
     async def start_directory_and_broker(self) -> None:
         """Who takes part, with keys and certificates for everybody, and the road between them."""
@@ -152,8 +156,13 @@ class _Site:
         await gateway.opened.wait()
         return gateway
 
+    def write_settings(self, urls: Mapping[str, str]) -> None:
+        """For the operator's commands, which are processes of their own."""
+        ports = {name: urlsplit(url).port or 0 for name, url in urls.items()}
+        write_everybodys_settings(self._folder, plan(ports, self._databases), self._keys)
+
     async def _database(self, name: str) -> str:
-        url = await self._postgres.database(name)
+        url = self._databases[name] = await self._postgres.database(name)
         await migrate(url)
         return url
 

@@ -27,6 +27,7 @@ from gateways.demo.founding import (
     everybody,
     know_token,
     plan,
+    write_everybodys_settings,
 )
 from gateways.demo.rabbitmq import Rabbit, rabbitmq
 from gateways.demo.rabbitmq_node import free_ports
@@ -144,16 +145,14 @@ async def _tell_token(database: str, player: Player, token: str) -> None:
 
 def _children(folder: Path, written: Plan, keys: Keys) -> dict[str, Child]:
     """Everybody's process, on settings that are written now: ports and sockets may be others than the last time."""
+    write_everybodys_settings(folder, written, keys)
     home, hub = bootstrap.directory_folder(folder), bootstrap.member(folder, "hub")
-    write_settings(home / SETTINGS, bootstrap.directory_sections(written))
-    write_settings(hub / SETTINGS, bootstrap.hub_sections(written, secret=keys.hub_secret))
     children = {
         "directory": _child("directory", home, written.directory.http_port, "directory", "run"),
         "hub": _child("hub", hub, written.hub.port, "hub"),
     }
     for each in written.participants:
         own = bootstrap.member(folder, each.name)
-        write_settings(own / SETTINGS, bootstrap.participant_sections(written, each))
         children[each.name] = _child(each.name, own, written.port(each), bootstrap.VERBS[each.role])
     return children
 

@@ -121,7 +121,9 @@ async def _play(platform: "Platform") -> bool:
 
 
 def _tell_where(platform: "Platform", directory: Path) -> None:
-    variables = {"HUB": platform.hub_url}
+    from gateways.demo.founding import hub_settings  # noqa: PLC0415
+
+    variables = {"HUB": platform.hub_url, "TPS_SETTINGS": str(hub_settings(directory))}
     click.echo(f"  hub       {platform.hub_url}/health/ready   /metrics")
     for player in sorted(PLAYERS, key=lambda each: each.port):
         url = platform.urls[player.name]
@@ -172,6 +174,9 @@ Now by hand, in a second terminal:
                    "points": [{{"position": 1, "quantity": 600000}}]}}]
     }}]
   }}'
+
+  # the operator looks into the hub's log
+  .venv/bin/tps events list
 
 Serving until ctrl-C."""
 

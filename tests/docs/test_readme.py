@@ -21,6 +21,7 @@ def test_the_commands_of_the_readme_do_the_main_job(tmp_path: Path, root: Path) 
 
     with demo(tmp_path, command=serve) as platform:
         platform.wait_for("Serving until")
+        (tmp_path / ".venv").symlink_to(root / ".venv")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(by_hand)],
             cwd=tmp_path,
@@ -31,13 +32,15 @@ def test_the_commands_of_the_readme_do_the_main_job(tmp_path: Path, root: Path) 
         )
 
     assert done.returncode == 0, done.stderr
-    ping, assets, verdict, told = re.search(r"(pong)\s*(\{.*?\})(\{.*\})(\{.*\})\Z", done.stdout, re.DOTALL).groups()  # type: ignore[union-attr] # a None fails the test with the output above
+    ping, assets, verdict, told, inside = re.search(r"(pong)\s*(\{.*?\})(\{.*\})(\{.*\})(.*)\Z", done.stdout, re.DOTALL).groups()  # type: ignore[union-attr] # a None fails the test with the output above
     assert ping == "pong"
     assert "571313100000000010" in assets
     assert '"verdict":"accepted"' in verdict
     assert '"quantity":200000' in told
     assert "600000" not in told
     assert "571313100000000034" not in told
+    assert "571313100000000034 400000 W" in inside
+    assert "The log is what was written" in inside
 
 
 def test_every_link_of_the_readme_leads_somewhere(root: Path) -> None:
