@@ -17,9 +17,9 @@ BOTH_ROADS := FILES="$(patsubst %,tests/acceptance/test_%*.py,f1 f6 f7 f8 f9 for
 BOTH_ROADS += ARGS='-q -n 2 -k "not amqp and not postgres"'
 
 # What `make check` plays of the acceptance tests: the two use cases. The rest takes minutes.
-QUICK := tests/architecture tests/contract tests/docs tests/property tests/unit $(wildcard tests/acceptance/*_use_case.py)
+QUICK := tests/architecture tests/contract tests/docs tests/golden tests/property tests/unit $(wildcard tests/acceptance/*_use_case.py)
 
-.PHONY: help venv demo test acceptance bench soak lowest check format lock upgrade wheel clean
+.PHONY: help venv demo test acceptance bench soak golden lowest check format lock upgrade wheel clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -46,6 +46,9 @@ bench: $(READY) ## Measure the transport: message cycles/s, latencies, CPU for e
 
 soak: $(READY) ## Ten minutes of load while the broker is killed every minute; prints a table (ARGS="--minutes 30")
 	@exec $(BIN)/python -m tests.fault.soak $(ARGS)
+
+golden: $(READY) ## Write the golden log of this version, once before its release (ARGS=--again replaces it)
+	@exec $(BIN)/python -m tests.golden $(ARGS)
 
 lowest: $(READY) ## Run all tests with the oldest versions of the libraries that are allowed
 	@exec scripts/test-lowest $(ARGS)
