@@ -467,6 +467,24 @@ class Refused(Exception):
     """The broker refuses this message from us (access, size, user id); trying again is useless."""
 
 
+class Properties(Struct, frozen=True, kw_only=True):
+    """What stands beside the body of a delivery and mirrors its manifest; None where nothing is said.
+
+    Nothing of it is proven. `ttl_s` is the time to live that the broker was told, counted from the publication;
+    `timestamp` is when sender or broker say that it was made.
+    """
+
+    content_type: str | None = None
+    message_id: str | None = None
+    internal_type: str | None = None
+    correlation_id: str | None = None
+    business_type: str | None = None
+    sender: str | None = None
+    receiver: str | None = None
+    ttl_s: float | None = None
+    timestamp: Instant | None = None
+
+
 class Delivery(Protocol):
     """A message handed over by the broker, to be settled exactly once."""
 
@@ -477,6 +495,10 @@ class Delivery(Protocol):
     @property
     def user_id(self) -> str | None:
         """The sender as the broker authenticated it."""
+
+    @property
+    def properties(self) -> Properties:
+        """What its sender told the broker of it."""
 
     async def settle(self) -> None:
         """Done: the broker forgets it."""
@@ -516,7 +538,10 @@ class Transport(Protocol):
 
 
 class Publication(Struct, frozen=True, kw_only=True):
-    """What is given to the broker: the opaque body and the properties that mirror it for routing."""
+    """What is given to the broker: the opaque body and the properties that mirror it for routing.
+
+    `ttl_s` is what is left of its life, by the clock of its sender.
+    """
 
     message_id: str
     internal_type: str
@@ -524,7 +549,7 @@ class Publication(Struct, frozen=True, kw_only=True):
     receiver: str
     business_type: str
     urgent: bool
-    expires: Instant
+    ttl_s: float
     body: bytes
     correlation_id: str | None = None
 

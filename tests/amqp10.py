@@ -49,7 +49,7 @@ class Amqp10Client:
         self,
         address: str,
         body: bytes | str,
-        properties: Mapping[str, str],
+        properties: Mapping[str, object],
         application: Mapping[str, str] | None = None,
     ) -> str:
         """What the broker settles the message as. Bytes are one data section, a text is a value."""

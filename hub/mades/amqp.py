@@ -11,7 +11,6 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -43,13 +42,14 @@ from aiormq.exceptions import (
 
 from hub.errors import Unavailable
 from hub.mades.message import InternalType
+from hub.mades.mirror import CONTENT_TYPE
 from hub.mades.paths import EXCHANGE, Kind, kind_of, queue_name, queue_suffix, routing_key
-from hub.ports import Delivery, Publication, Queue, Refused, Unroutable
+from hub.ports import Delivery, Properties, Publication, Queue, Refused, Unroutable
 
-CONTENT_TYPE: Final = "application/vnd.drem.mades"
 PUBLISH_TIMEOUT_S: Final = 10.0
 WATCH_S: Final = 30.0
 """How often a consumer makes sure that it is one: RabbitMQ does not always tell when it takes a queue away (3.10)."""
+_INTERNAL_TYPES: Final = frozenset(InternalType)
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,24 @@ class AmqpDelivery:
     def user_id(self) -> str | None:
         """The sender as the broker authenticated it."""
         return self._message.user_id
+
+    @property
+    def properties(self) -> Properties:
+        """What its sender told the broker of it."""
+        told, headers = self._message, self._message.headers
+        ttl_s = told.expiration if isinstance(told.expiration, float) else None
+        return Properties(
+            content_type=told.content_type,
+            message_id=told.message_id,
+            # RabbitMQ 3.x says here in which form an AMQP 1.0 client sent the body: "binary", "amqp-1.0".
+            internal_type=told.type if told.type in _INTERNAL_TYPES else None,
+            correlation_id=told.correlation_id,
+            business_type=_text(headers.get("businessType")),
+            sender=_text(headers.get("senderCode")),
+            receiver=_text(headers.get("receiverCode")),
+            ttl_s=ttl_s,
+            timestamp=told.timestamp,
+        )
 
     async def settle(self) -> None:
         """Done: the broker forgets it."""
@@ -325,6 +343,13 @@ def _key(message: Publication) -> str:
     )
 
 
+def _text(value: object) -> str | None:
+    """A header as text: others write other types."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def _properties(message: Publication) -> aio_pika.Message:
     """The message with the properties that mirror its manifest. Headers are texts: the encoder takes no bytes."""
     return aio_pika.Message(
@@ -335,7 +360,7 @@ def _properties(message: Publication) -> aio_pika.Message:
         type=message.internal_type,
         content_type=CONTENT_TYPE,
         delivery_mode=DeliveryMode.PERSISTENT,
-        expiration=max(0.0, (message.expires - datetime.now(UTC)).total_seconds()),
+        expiration=message.ttl_s,
         headers={
             "businessType": message.business_type,
             "senderCode": message.sender,

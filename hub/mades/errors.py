@@ -21,7 +21,6 @@ class Effect(StrEnum):
     REFUSED = "refused at once, never ACCEPTED"
     FAILED = "FAILED"
     FAILED_OR_DEAD = "FAILED, told to an authenticated sender; from anybody else to the dead letters"
-    DEAD = "to the dead letters"
     RETRY = "stays where it is and is tried again"
     UNTIL_EXPIRY = "at its sender tried again until it expires, at its receiver FAILED"
     NONE = "no effect, noted in the trace"
@@ -43,8 +42,8 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "E-DECOMPRESS": Entry("the payload does not inflate to the announced length", Effect.FAILED_OR_DEAD),
         "E-DIGEST": Entry("the content is not the one its digest was taken of", Effect.FAILED_OR_DEAD),
         "E-MISMATCH": Entry(
-            "broker and manifest disagree about the sender or the receiver, or the id came before with another content",
-            Effect.DEAD,
+            "properties at the broker differ from the manifest; buried: an id that came before with another content",
+            Effect.FAILED_OR_DEAD,
         ),
         "E-NO-PATH": Entry("no path carries this business type from this sender to this receiver", Effect.FAILED),
         "E-UNKNOWN-RECEIVER": Entry("the directory lists no component with this code", Effect.UNTIL_EXPIRY),

@@ -15,8 +15,9 @@ from msgspec import Struct
 
 from hub.errors import Unavailable
 from hub.mades.message import URGENT, InternalType
+from hub.mades.mirror import CONTENT_TYPE
 from hub.mades.paths import DELIVERY_LIMIT, Kind, Party, access, kind_of, routing_key
-from hub.ports import Clock, Delivery, Publication, Queue, Refused, Unroutable
+from hub.ports import Clock, Delivery, Properties, Publication, Queue, Refused, Unroutable
 
 
 class Faults(Struct, kw_only=True):
@@ -39,6 +40,7 @@ class _Letter(Struct, eq=False):
 
     body: bytes
     user_id: str
+    properties: Properties
     failures: int = 0
 
 
@@ -105,7 +107,7 @@ class MemoryNetwork:
         if self._happens(self.faults.lose):
             return
         for _ in range(2 if self._happens(self.faults.duplicate) else 1):
-            letter = _Letter(message.body, user)
+            letter = _Letter(message.body, user, _properties(message))
             if self._happens(self.faults.delay):
                 task = asyncio.create_task(self._later(mailbox, letter), name="memory-network.delay")
                 self._late.add(task)
@@ -169,6 +171,11 @@ class MemoryDelivery:
     def user_id(self) -> str | None:
         """The sender as the network knows it."""
         return self._letter.user_id
+
+    @property
+    def properties(self) -> Properties:
+        """What its sender told the network of it."""
+        return self._letter.properties
 
     async def settle(self) -> None:
         """Done: the network forgets it."""
@@ -256,6 +263,19 @@ class MemoryTransport:
         """Stop consuming and leave."""
         self._closed.set()
         self._network.detach(self)
+
+
+def _properties(message: Publication) -> Properties:
+    return Properties(
+        content_type=CONTENT_TYPE,
+        message_id=message.message_id,
+        internal_type=message.internal_type,
+        correlation_id=message.correlation_id,
+        business_type=message.business_type,
+        sender=message.sender,
+        receiver=message.receiver,
+        ttl_s=message.ttl_s,
+    )
 
 
 async def _handle(handler: Callable[[Delivery], Awaitable[None]], delivery: Delivery) -> None:

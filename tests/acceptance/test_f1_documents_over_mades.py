@@ -309,7 +309,7 @@ def _publication(
         receiver=receiver,
         business_type=business_type,
         urgent=False,
-        expires=message.expires,
+        ttl_s=(message.expires - now).total_seconds(),
         body=sealer_of(sender).seal(message),
     )
 

@@ -68,7 +68,7 @@ class _Tapped:
 
     def __init__(self, delivery: Delivery, ended: Callable[[], None]) -> None:
         self._delivery, self._ended = delivery, ended
-        self.body, self.user_id = delivery.body, delivery.user_id
+        self.body, self.user_id, self.properties = delivery.body, delivery.user_id, delivery.properties
         self.give_back = delivery.give_back
 
     async def settle(self) -> None:

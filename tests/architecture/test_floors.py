@@ -35,7 +35,7 @@ FLOORS = (
     Floor(3, ("hub.audit",), frozenset({"msgspec"})),
     Floor(3, ("hub.directory",), frozenset({"msgspec", "lxml"})),
     Floor(3, ("hub.mades.exchange", "hub.mades.paths", "hub.mades.manifest"), frozenset({"msgspec", "lxml"})),
-    Floor(3, ("hub.mades.topology",), frozenset({"msgspec"})),
+    Floor(3, ("hub.mades.topology", "hub.mades.mirror"), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.codec",), frozenset({"msgspec", "lxml"})),
     Floor(4, ("hub.intake", "hub.compose", "hub.history", "hub.implications"), frozenset({"msgspec"})),
     Floor(5, ("hub.store", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),

@@ -1,13 +1,15 @@
 """AMQP 1.0 at the same RabbitMQ: sealed messages from and to a client that shares no code with ours."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 
 from hub.clock import SystemClock
-from hub.mades.amqp import CONTENT_TYPE
 from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.mirror import CONTENT_TYPE
 from hub.mades.paths import EXCHANGE, routing_key
 from hub.ports import MessageState, Queue
 from tests.amqp10 import Amqp10Client, Amqp10Refused
@@ -44,10 +46,17 @@ def key_of(message: Message) -> str:
     )
 
 
-async def sent(client: Amqp10Client, message: Message, *, as_user: str, key: str = "") -> str:
-    """Sealed by its sender, sent by this client."""
+async def sent(
+    client: Amqp10Client,
+    message: Message,
+    *,
+    as_user: str,
+    key: str = "",
+    told: Mapping[str, object] = MappingProxyType({}),
+) -> str:
+    """Sealed by its sender, sent by this client, with what it tells the broker beside its user id."""
     address = await client.exchange(EXCHANGE, key or key_of(message))
-    properties = {"user_id": as_user} if as_user else {}
+    properties = {"user_id": as_user, **told} if as_user else {}
     return await client.send(address, sealer_of(message.sender).seal(message), properties)
 
 
@@ -66,6 +75,45 @@ async def test_a_client_of_amqp_1_0_sends_a_sealed_message_and_opens_both_acknow
     assert {each.internal_type for each in acknowledgements} == {InternalType.DELIVERY, InternalType.RECEIVE}
     assert {each.related for each in acknowledgements} == {message.message_id}
     assert hub.effects == ["points"]
+
+
+MIRRORS = {
+    "id": "0123456789abcdef0123456789abcdef",
+    "content_type": CONTENT_TYPE,
+    "ttl": 3_590.0,
+}
+FALSE = {"id": "another", "content_type": "application/xml", "ttl": 60.0, "correlation_id": "m-7"}
+
+
+async def answered(
+    rabbit: RabbitTls, message: Message, told: Mapping[str, object]
+) -> set[tuple[InternalType, str | None]]:
+    """What the hub answers a client of AMQP 1.0 that tells the broker this."""
+    client, hub = Amqp10Client(rabbit, NORTH), Component(HUB, SystemClock())
+    hub.start(road := await transport(rabbit, HUB))
+    count = 1 if FALSE.items() & told.items() else 2
+    try:
+        assert await sent(client, message, as_user=NORTH, told=told) == "ACCEPTED"
+        answers = await client.receive(await client.queue(own_queue(NORTH, Queue.URGENT)), count)
+    finally:
+        await hub.stop()
+        await road.close()
+    told_back = [opened(answer.body, by=NORTH) for answer in answers]
+    return {(each.internal_type, each.reason) for each in told_back}
+
+
+async def test_a_client_of_amqp_1_0_may_say_all_that_is_true(rabbit: RabbitTls) -> None:
+    message = points()
+    told = {**MIRRORS, "creation_time": message.generated.timestamp()}
+
+    assert await answered(rabbit, message, told) == {(InternalType.DELIVERY, None), (InternalType.RECEIVE, None)}
+
+
+@pytest.mark.parametrize("name", FALSE)
+async def test_a_client_of_amqp_1_0_may_say_nothing_that_its_manifest_does_not(rabbit: RabbitTls, name: str) -> None:
+    told = {**MIRRORS, name: FALSE[name]}
+
+    assert await answered(rabbit, points(), told) == {(InternalType.FAILURE, "E-MISMATCH")}
 
 
 async def test_a_client_of_amqp_1_0_opens_what_an_endpoint_sent(rabbit: RabbitTls) -> None:

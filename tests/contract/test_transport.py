@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
+from msgspec import structs
 
 from hub.clock import SystemClock
 from hub.errors import Unavailable
@@ -14,7 +14,8 @@ from hub.mades.amqp import AmqpTransport
 from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.memory import MemoryNetwork
 from hub.mades.message import BusinessType, InternalType
-from hub.ports import Delivery, Publication, Queue, Refused, Transport, Unroutable
+from hub.mades.mirror import CONTENT_TYPE
+from hub.ports import Delivery, Properties, Publication, Queue, Refused, Transport, Unroutable
 from tests.fixtures_broker import RealBroker
 from tests.mades_brokers import Broker, Certificates, embedded_tls, transport
 from tests.mades_components import ALPHA, BRAVO, HUB, NORTH, PARTIES
@@ -166,7 +167,7 @@ def publication(
         receiver=receiver,
         business_type=kind,
         urgent=kind in {BusinessType.FORESEEN, BusinessType.UNFORESEEN, BusinessType.ACK},
-        expires=datetime.now(UTC) + timedelta(hours=1),
+        ttl_s=3600.0,
         body=body,
     )
 
@@ -206,6 +207,25 @@ async def test_a_message_arrives_with_its_body_and_the_sender_the_broker_knows(r
 
     assert delivery.body == bytes(range(256)) * 2000
     assert delivery.user_id == NORTH
+
+
+async def test_a_message_arrives_with_the_properties_its_sender_told_the_broker(road: Road) -> None:
+    desk, message = Desk(), publication(internal=InternalType.DELIVERY)
+    async with connected(road, NORTH, HUB) as (north, hub), consuming(hub, Queue.URGENT, desk.settle):
+        await north.publish(structs.replace(message, correlation_id="m-7"))
+
+        told = (await desk.count(1))[0].properties
+
+    assert told == Properties(
+        content_type=CONTENT_TYPE,
+        message_id="body",
+        internal_type=InternalType.DELIVERY,
+        correlation_id="m-7",
+        business_type=BusinessType.POINTS,
+        sender=NORTH,
+        receiver=HUB,
+        ttl_s=3600.0,
+    )
 
 
 async def test_messages_arrive_in_the_order_of_publishing(road: Road) -> None:

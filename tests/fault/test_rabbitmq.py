@@ -7,7 +7,7 @@ beside what `hub.mades.amqp` makes of it, so that a new version that behaves bet
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import aio_pika
 import pytest
@@ -40,7 +40,7 @@ def publication(body: bytes, *, sender: str = NORTH, receiver: str = HUB) -> Pub
         receiver=receiver,
         business_type=BusinessType.RESPONSE if sender == HUB else BusinessType.POINTS,
         urgent=False,
-        expires=datetime.now(UTC) + timedelta(hours=1),
+        ttl_s=3600.0,
         body=body,
     )
 

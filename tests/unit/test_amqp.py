@@ -4,13 +4,11 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from aio_pika import RobustConnection
 
-from hub.clock import SystemClock
 from hub.errors import Unavailable
 from hub.mades.amqp import AmqpTransport
 from hub.mades.embedded import Component, EmbeddedBroker
@@ -94,7 +92,7 @@ def publication(body: bytes) -> Publication:
         receiver=HUB,
         business_type=BusinessType.ASSETS,
         urgent=False,
-        expires=SystemClock().now() + timedelta(hours=1),
+        ttl_s=3600.0,
         body=body,
     )
 
@@ -162,7 +160,7 @@ async def test_a_consumer_goes_on_after_its_connection_was_cut() -> None:
                 receiver=ALPHA,
                 business_type=BusinessType.RESPONSE,
                 urgent=False,
-                expires=down.expires,
+                ttl_s=down.ttl_s,
                 body=body,
             )
             await surely(hub, message)

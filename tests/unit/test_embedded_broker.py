@@ -367,7 +367,7 @@ async def test_without_a_broker_a_publish_says_unavailable_at_once(broker: Embed
                 receiver=HUB,
                 business_type=BusinessType.ASSETS,
                 urgent=False,
-                expires=SystemClock().now() + timedelta(minutes=1),
+                ttl_s=60.0,
                 body=b"",
             )
         )

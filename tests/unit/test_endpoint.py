@@ -1,11 +1,13 @@
 """An endpoint between its store and the network: every way a message can go, in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
+from msgspec import structs
 
 from hub.clock import ManualClock
 from hub.errors import Forbidden, Unavailable
@@ -43,20 +45,27 @@ class World:
         for component in (self.hub, self.north, self.alpha):
             await component.stop()
 
-    async def deliver_raw(self, message: Message, *, user: str = NORTH, body: bytes | None = None) -> None:
-        """Put bytes on the road as a component that does not use our endpoint."""
-        await self.network.attach(user).publish(
-            Publication(
-                message_id=message.message_id,
-                internal_type=message.internal_type,
-                sender=user,
-                receiver=HUB,
-                business_type=message.business_type,
-                urgent=False,
-                expires=message.expires,
-                body=sealer_of(message.sender).seal(message) if body is None else body,
-            )
+    async def deliver_raw(
+        self,
+        message: Message,
+        *,
+        user: str = NORTH,
+        body: bytes | None = None,
+        told: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """Put bytes on the road as a component that does not use our endpoint; `told` is what it tells the broker."""
+        true = Publication(
+            message_id=message.message_id,
+            internal_type=message.internal_type,
+            sender=user,
+            receiver=HUB,
+            business_type=message.business_type,
+            urgent=False,
+            ttl_s=(message.expires - self.clock.now()).total_seconds(),
+            body=sealer_of(message.sender).seal(message) if body is None else body,
+            correlation_id=message.related,
         )
+        await self.network.attach(user).publish(structs.replace(true, **told))
 
     def message(self, **changes: object) -> Message:
         now = self.clock.now()
@@ -246,6 +255,52 @@ async def test_r2_a_message_in_the_name_of_another_is_buried_and_nobody_is_told(
     assert world.hub.effects == []
     assert len(world.network.dead) == 1
     assert await world.hub.store.outbox.claim(urgent=True, limit=9, now=world.clock.now(), lease_s=1) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"message_id": "m2"},
+        {"business_type": BusinessType.FORESEEN},
+        {"internal_type": InternalType.TRACING},
+        {"correlation_id": "m7"},
+    ],
+    ids=lambda told: next(iter(told)),
+)
+async def test_a_message_whose_properties_say_something_else_fails_at_its_sender(
+    world: World, told: dict[str, object]
+) -> None:
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    (message,) = await world.north.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=60)
+
+    await world.deliver_raw(world.message(message_id=message.message_id, content=b"points"), told=told)
+    await world.run(2)
+
+    status = await world.north.status("points")
+    assert (status.state, status.reason) == (MessageState.FAILED, "E-MISMATCH")
+    assert (world.hub.effects, world.network.dead) == ([], [])
+
+
+async def test_an_acknowledgement_whose_properties_say_something_else_is_buried(world: World) -> None:
+    await world.hub.stop()
+    await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)
+    (message,) = await world.hub.store.outbox.claim(urgent=False, limit=1, now=world.clock.now(), lease_s=1)
+    await world.north.stop()
+    world.start(world.hub)
+    acknowledgement = world.message(
+        internal_type=InternalType.FAILURE,
+        content=b"",
+        related=message.message_id,
+        related_manifest_digest="ab" * 32,
+        event_time=world.clock.now(),
+        reason="E-NO-PATH",
+    )
+
+    await world.deliver_raw(acknowledgement, told={"correlation_id": "m7"})
+    await world.run(2)
+
+    assert await world.hub.state("assets") is MessageState.ACCEPTED
+    assert len(world.network.dead) == 1
 
 
 async def test_a_message_for_somebody_else_is_buried(world: World) -> None:

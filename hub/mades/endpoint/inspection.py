@@ -1,22 +1,19 @@
 """What speaks against a delivery, in the order of cost (docs/mades.md); decides nothing about what becomes of it.
 
-Its manifest, its sender, the signature, the path, the time, the content.
+Its manifest, its sender, the signature, the properties beside it, the path, the time, the content.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Final
 
 from msgspec import Struct
 
 from hub.mades.endpoint.seals import Seals
 from hub.mades.errors import MadesError
 from hub.mades.message import InternalType, Message
+from hub.mades.mirror import MAX_SKEW, contradiction
 from hub.mades.paths import RETENTION, Party, allowed
 from hub.mades.seal import Envelope, Verified
 from hub.ports import Clock, Delivery, InboxEntry
-
-MAX_SKEW: Final = timedelta(seconds=300)
 
 PartyOf = Callable[[str], Party | None]
 
@@ -65,14 +62,20 @@ class Inspector:
         return claim.receiver == self._code and delivery.user_id == claim.sender
 
     async def verify(self, letter: Letter) -> Verified:
-        """What the sender has signed. Raises MadesError, Unavailable (the directory is too old to say)."""
-        return await self._seals.verify(letter.envelope)
+        """What the sender has signed; what it told the broker beside it must say the same.
+
+        Raises MadesError, Unavailable (the directory is too old to say).
+        """
+        verified = await self._seals.verify(letter.envelope)
+        if found := contradiction(letter.delivery.properties, verified.message, self._clock.now()):
+            raise MadesError("E-MISMATCH", found, message=verified.message)
+        return verified
 
     async def open(self, letter: Letter) -> Incoming:
         """A message that is new, with its content.
 
         Raises:
-            MadesError: the signature, the path, the time, or the content speaks against it.
+            MadesError: the signature, the properties, the path, the time, or the content speaks against it.
             Unavailable: the directory is too old to say.
         """
         verified = await self.verify(letter)

@@ -2,10 +2,10 @@
 
 Order of the checks (cheap and identity first): preamble and manifest, the receiver is this component, the broker's
 sender is the manifest's, taken in before (then the stored acknowledgements are sent again, but never for another
-content under the same id), the signature, the path, time, then decryption, content and digest. A fault of the message
-is told to a sender that the broker vouches for, else the message goes to the dead letters. A fault of our surroundings
-is waited out with the message in hand, so that nothing overtakes it and nothing is ever FAILED for it. Deliveries are
-worked in arrival order, in batches of whatever has come meanwhile (R28).
+content under the same id), the signature, the properties beside it, the path, time, then decryption, content and
+digest. A fault of the message is told to a sender that the broker vouches for, else the message goes to the dead
+letters. A fault of our surroundings is waited out with the message in hand, so that nothing overtakes it and nothing is
+ever FAILED for it. Deliveries are worked in arrival order, in batches of whatever has come meanwhile (R28).
 """
 
 import asyncio

@@ -150,7 +150,7 @@ class Sender:
                 receiver=message.receiver,
                 business_type=message.business_type,
                 urgent=message.urgent,
-                expires=message.expires,
+                ttl_s=max(0.0, (message.expires - self._clock.now()).total_seconds()),
                 body=message.sealed,
                 correlation_id=message.related,
             )

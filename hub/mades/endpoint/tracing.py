@@ -49,7 +49,7 @@ async def trace(
             receiver=receiver,
             business_type=business_type,
             urgent=True,
-            expires=message.expires,
+            ttl_s=TRACE_EXPIRY.total_seconds(),
             body=(await seals.close(message)).body,
             correlation_id=message.related,
         )
