@@ -167,6 +167,12 @@ class EventStore(Protocol):
     async def head(self) -> int:
         """Position of the newest event, 0 when the log is empty."""
 
+    async def first(self) -> int:
+        """Position of the oldest event: 1, unless somebody has changed the log."""
+
+    async def documents(self, mrid: str, *, sender: str | None = None) -> Sequence[int]:
+        """Positions of what was recorded of documents with this mRID, of one sender if named, the oldest first."""
+
     def read(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[StoredEvent]:
         """Events in order with position > `after` (and <= `until`), in pages behind the scenes.
 
@@ -212,6 +218,54 @@ class Payloads(Protocol):
 
     async def erase(self, digests: Sequence[str]) -> int:
         """Delete these; returns how many were there."""
+
+
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """What the log was when it had `size` records, signed by the hub.
+
+    `root` and `peaks` are those of the Merkle tree over them (hub.audit.merkle); `signature` is over the note
+    (hub.audit.checkpoints), by the certificate with the fingerprint `signer`.
+    """
+
+    size: int
+    root: bytes
+    at: Instant
+    peaks: bytes
+    signature: bytes
+    signer: str
+
+
+class Signer(Struct, frozen=True, kw_only=True):
+    """Who signed checkpoints: its certificate, and the one that vouches for it (DER)."""
+
+    certificate: bytes
+    issuing: bytes
+
+
+class Checkpoints(Protocol):
+    """Signed checkpoints of the log."""
+
+    async def keep(self, checkpoint: Checkpoint, signer: Signer) -> None:
+        """Keep a checkpoint; the first one of a size stays."""
+
+    async def newest(self, *, within: int | None = None) -> Checkpoint | None:
+        """The newest one, of at most `within` records."""
+
+    def read(self, *, after: int = 0) -> AsyncIterator[Checkpoint]:
+        """Those of more than `after` records, the oldest first."""
+
+    async def signer(self, fingerprint: str) -> Signer | None:
+        """Whose certificate has this fingerprint; None when it was never kept."""
+
+
+class Evidence(Protocol):
+    """Whether raw documents are what they were."""
+
+    async def intact(self, digests: Sequence[str]) -> Mapping[str, bool]:
+        """Of these documents, those that are there, each with whether it has its digest."""
+
+    def all(self) -> AsyncIterator[tuple[str, bool]]:
+        """Every document there is, with whether it has its digest."""
 
 
 class RowReader(Protocol):

@@ -81,6 +81,10 @@ class Hub(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_payloads_days: Annotated[
         int, Meta(ge=0, description="Raw documents are erased so many days after they came; 0 keeps them for ever")
     ] = 0
+    checkpoint_s: Annotated[Seconds, Meta(description="Time between signed checkpoints of a log that grows")] = 60.0
+    checkpoint_records: Annotated[
+        int, Meta(ge=1, description="Records after which a checkpoint is signed whatever the time")
+    ] = 10_000
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -45,6 +45,7 @@ from hub.directory_service.process import serving
 from hub.errors import SettingsError
 from hub.mades.embedded import Component, EmbeddedBroker
 from hub.mades.membership import Membership
+from hub.mades.notary import Notary
 from hub.mades.paths import Party
 from hub.mades.tls import server_context
 from hub.ports import Transport
@@ -124,7 +125,8 @@ class _Site:
         )
         store = await self._stack.enter_async_context(await open_store(settings, url))
         membership, road = await self._exchange("hub", Party.HUB)
-        hub = Hub(settings.hub, store=store, transport=road, seals=membership.seals)
+        notary = Notary(membership.folder)
+        hub = Hub(settings.hub, store=store, transport=road, seals=membership.seals, notary=notary)
         running_hub = self._tasks.create_task(hub.run(), name="hub")
         self._stack.push_async_callback(asyncio.wait, [running_hub])
         self._stack.callback(hub.stop)

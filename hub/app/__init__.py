@@ -4,7 +4,7 @@
 `serve` opens the real ones as the settings say.
 """
 
-from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store
+from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store, salts_of
 from hub.app.process import database, leadership, open_store, operating, reading, serve
 from hub.app.running import Hub
 
@@ -21,5 +21,6 @@ __all__ = [
     "open_store",
     "operating",
     "reading",
+    "salts_of",
     "serve",
 ]

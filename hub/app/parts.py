@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from documents import identifiers
 from documents.values import Identifier, Mrid
+from hub.audit.leaves import Salts
 from hub.brain import BrainSettings, HubBrain, keyed_mrid
 from hub.commands import Quarantine
 from hub.compose import Letterhead
@@ -38,6 +39,11 @@ def letterhead(market: Market) -> Letterhead:
 def beat_mrid(market: Market, view: str, audience: Identifier, upto: int) -> Mrid:
     """The mRID of what a beat sends: the same when the same is sent again, and telling nothing (R18)."""
     return keyed_mrid(market.secret.reveal().encode(), "beat", view, audience, str(upto))
+
+
+def salts_of(market: Market) -> Salts:
+    """What keeps the leaves of the log's tree closed."""
+    return Salts(market.secret.reveal().encode())
 
 
 def memory_store(market: Market) -> MemoryStore:

@@ -20,6 +20,7 @@ from hub.desk import Desk
 from hub.errors import Unavailable
 from hub.feed import Bells
 from hub.mades.membership import Membership
+from hub.mades.notary import Notary
 from hub.mades.paths import Party
 from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettings
 from hub.store.condition import LEADER_LOCK
@@ -109,7 +110,8 @@ async def _serve(settings: HubSettings, process: _Process) -> None:
         transport = await stack.enter_async_context(
             membership.exchanging(Party.HUB, hub=membership.code, heartbeat_s=settings.broker.heartbeat_s)
         )
-        process.hub = Hub(settings.hub, store=store, transport=transport, seals=membership.seals)
+        notary = Notary(membership.folder)
+        process.hub = Hub(settings.hub, store=store, transport=transport, seals=membership.seals, notary=notary)
         await process.hub.run()
 
 

@@ -14,7 +14,8 @@ import structlog
 from documents.codes import ReasonCode
 from documents.values import Identifier
 from hub import intake
-from hub.app.parts import Store, brain_of, hub_id, letterhead, quarantine
+from hub.app.parts import Store, brain_of, hub_id, letterhead, quarantine, salts_of
+from hub.checkpoints import Checkpointer, Rhythm, Signs
 from hub.clock import SystemClock
 from hub.commands import AddParticipant, Command, ErasePayloads, Quarantine, RaiseAlarm, RefuseDocument
 from hub.compose import decoded
@@ -55,7 +56,9 @@ class Hub:
         transport: Transport,
         seals: Seals,
         clock: Clock | None = None,
+        notary: Signs | None = None,
     ) -> None:
+        """Without a `notary` no checkpoints are signed."""
         self.id = hub_id(market)
         self._market, self._store, self._transport, self._clock = market, store, transport, clock or SystemClock()
         self._stopping = asyncio.Event()
@@ -74,6 +77,7 @@ class Hub:
             quarantine=quarantine,
             committed=self._committed,
         )
+        self._checkpointer = self._signing_by(notary) if notary else None
         self.dispatch = Dispatch(store.rows, store.outbox, head=letterhead(market), clock=self._clock, memory=store)
         self.retention = Retention(store.payloads, self._erase, self._clock)
         self.endpoint = Endpoint(
@@ -105,6 +109,7 @@ class Hub:
                     ("follow", self._follow()),
                     ("retention", self.retention.keep(self._market.keep_payloads_days)),
                     ("participants", self._follow_participants(seen)),
+                    *((("checkpoints", self._checkpointer.run()),) if self._checkpointer else ()),
                 )
             ]
             self._is_ready = True
@@ -184,6 +189,18 @@ class Hub:
             origin = intake.unreadable_origin(content, envelope)
             return Quarantine(origin=origin, message_id=envelope.message_id, error=type(error).__name__)
 
+    def _signing_by(self, notary: Signs) -> Checkpointer:
+        return Checkpointer(
+            self._store.log,
+            self._store.checkpoints,
+            notary,
+            hub=self.id,
+            salts=salts_of(self._market),
+            rhythm=Rhythm(records=self._market.checkpoint_records, seconds=self._market.checkpoint_s),
+            clock=self._clock,
+            position=lambda: self.desk.position,
+        )
+
     async def _alarm(self, subject: str, text: str) -> None:
         await self.desk.submit(RaiseAlarm(subject=subject, text=text), cause=f"alarm/{subject}", urgent=True)
 
@@ -230,6 +247,8 @@ class Hub:
     def measures(self) -> Iterator[Measure]:
         """What this hub has done and what waits; no participant is named (NF3)."""
         yield Measure("log_position", "Events in the log.", self.desk.position)
+        if self._checkpointer:
+            yield Measure("checkpoint_position", "Events under a signed checkpoint.", self._checkpointer.covered)
         yield Measure("commits_total", "Batches committed.", self.desk.commits, counts=True)
         yield Measure("commands_waiting", "Commands not decided yet.", self.desk.waiting)
         yield Measure("set_aside_total", "Documents that made the code fail (R30).", self.desk.set_aside, counts=True)

@@ -2,32 +2,59 @@
 
 from msgspec import Struct
 
-from hub.audit.records import GENESIS, link
-from hub.ports import StoredEvent
+from hub.audit.leaves import Salts
+from hub.audit.merkle import Tree
+from hub.audit.records import GENESIS, link, record_of
+from hub.ports import Checkpoint, StoredEvent
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """The first thing that is not as it was written: where in the log, and what is wrong."""
+    """Something that is not as it was written: where in the log, and what is wrong.
 
-    position: int
+    The position is None for a document that no record names.
+    """
+
+    position: int | None
     text: str
 
 
 class Inspection:
-    """Follows the hash chain; read only: `position` and `chain`, the last record found good."""
+    """Follows the hash chain and grows the tree; read only: `position`, `chain` and `tree` as far as all is well."""
 
-    def __init__(self, *, position: int = 0, chain: bytes = GENESIS) -> None:
-        """Begin after `position`, whose chain value is trusted."""
-        self.position, self.chain = position, chain
+    def __init__(self, salts: Salts, *, chain: bytes = GENESIS, tree: Tree | None = None) -> None:
+        """Begin after the records of `tree`, the last of which has this chain value."""
+        self._salts, self.chain, self.tree = salts, chain, tree or Tree()
+
+    @property
+    def position(self) -> int:
+        """The last record found good."""
+        return self.tree.size
 
     def take(self, event: StoredEvent) -> Fault | None:
         """Look at the next record; after a fault the inspection is over."""
         expected = self.position + 1
         if event.position != expected:
-            return Fault(position=expected, text=f"The record is missing; {event.position} follows {self.position}.")
-        if event.chain != link(self.chain, event, position=event.position, at=event.at):
+            return missing(expected)
+        if event.chain != link(self.chain, event, position=expected, at=event.at):
             return Fault(
                 position=expected, text="The chain value does not follow from the record and the one before it."
             )
-        self.position, self.chain = event.position, event.chain
+        self.chain = event.chain
+        self.tree.append(self._salts.leaf(expected, record_of(event, position=expected, at=event.at)))
         return None
+
+    def compare(self, checkpoint: Checkpoint) -> Fault | None:
+        """Compare with the checkpoint of as many records as were looked at."""
+        if checkpoint.root != self.tree.root():
+            return Fault(
+                position=checkpoint.size,
+                text="The records up to here are not those of the signed checkpoint, or `hub.secret` has changed.",
+            )
+        if checkpoint.peaks != self.tree.to_bytes():
+            return Fault(position=checkpoint.size, text="The peaks of the checkpoint are not those of its tree.")
+        return None
+
+
+def missing(position: int, why: str = "") -> Fault:
+    """No record is where one must be."""
+    return Fault(position=position, text=f"The record is missing. {why}".rstrip())

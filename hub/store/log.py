@@ -29,6 +29,14 @@ class PostgresLog:
         """Position of the newest event, 0 when the log is empty. Raises Unavailable."""
         return int(await self._database.value("head"))
 
+    async def first(self) -> int:
+        """Position of the oldest event: 1, unless somebody has changed the log. Raises Unavailable."""
+        return int(await self._database.value("first"))
+
+    async def documents(self, mrid: str, *, sender: str | None = None) -> Sequence[int]:
+        """Positions of what was recorded of documents with this mRID, the oldest first. Raises Unavailable."""
+        return [record["notification_id"] for record in await self._database.fetch("documents", mrid, sender)]
+
     async def read(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[StoredEvent]:
         """Events in order with position > `after` (and <= `until`). Raises LogCorrupt (a gap), Unavailable."""
         while True:

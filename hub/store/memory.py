@@ -15,6 +15,7 @@ from hub.audit.records import GENESIS
 from hub.errors import Conflict
 from hub.ports import Batch, ErasablePayload, IdempotencyKey, InboxEntry, Item, Row, Scope, StoredEvent
 from hub.store.codec import chained, consecutive, digest_of, encode_payload
+from hub.store.memory_checkpoints import MemoryCheckpoints, MemoryEvidence
 from hub.store.memory_outbox import MemoryOutbox
 from hub.store.sending import MridOf, random_id, random_mrid
 from hub.store.tokens import Token, fingerprint_of
@@ -32,6 +33,19 @@ class MemoryLog:
     async def head(self) -> int:
         """Position of the newest event."""
         return len(self.events)
+
+    async def first(self) -> int:
+        """Position of the oldest event: 1, unless somebody has changed the log."""
+        return self.events[0].position if self.events else 1
+
+    async def documents(self, mrid: str, *, sender: str | None = None) -> Sequence[int]:
+        """Positions of what was recorded of documents with this mRID, the oldest first."""
+        end = f"/{sender}/{mrid}" if sender else f"/{mrid}"
+        return [
+            event.position
+            for event in self.events
+            if event.stream.startswith("document/") and event.stream.endswith(end)
+        ]
 
     async def read(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[StoredEvent]:
         """Events in order with position > `after` (and <= `until`). Raises LogCorrupt."""
@@ -248,6 +262,8 @@ class MemoryStore:
         self.outbox = MemoryOutbox(component=component, mrid_of=mrid_of, new_id=new_id, feeds=self.rows)
         self.commit = MemoryCommit(self.log, self.rows, self.outbox)
         self.payloads = MemoryPayloads(self.commit)
+        self.checkpoints = MemoryCheckpoints()
+        self.evidence = MemoryEvidence(self.commit.payloads)
         self.tokens = MemoryTokens()
         self.idempotency = MemoryIdempotency(self.commit)
         self._meta: dict[str, str] = {}

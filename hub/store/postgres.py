@@ -6,6 +6,7 @@ from typing import Self
 import asyncpg
 
 from hub.errors import SettingsError
+from hub.store.checkpoints import PostgresCheckpoints, PostgresEvidence
 from hub.store.database import Database, connect_pool
 from hub.store.history import PostgresHistory
 from hub.store.log import PostgresCommit, PostgresLog
@@ -32,6 +33,8 @@ class PostgresStore:
         self.outbox = PostgresOutbox(database, component=component, mrid_of=mrid_of, new_id=new_id)
         self.payloads = PostgresPayloads(database)
         self.messages = PostgresMessages(database, component=component)
+        self.checkpoints = PostgresCheckpoints(database)
+        self.evidence = PostgresEvidence(database)
         self.tokens = PostgresTokens(database)
         self.idempotency = PostgresIdempotency(database)
         self.history = PostgresHistory(database)

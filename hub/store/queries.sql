@@ -432,3 +432,41 @@ select relname as name, relforcerowsecurity as guarded,
           where conrelid = class.oid and contype = 'f' and confrelid <> conrelid) as refers
 from pg_class as class join pg_namespace on pg_namespace.oid = relnamespace
 where nspname = $1 and relkind = 'r' and relname <> 'schema_version' order by relname
+
+-- name: first
+select coalesce(min(notification_id), 1) from stored_events
+
+-- name: intact
+-- digests: those that are there, each with whether it still is that of its content
+select digest, encode(sha256(content), 'hex') = digest as intact from payload where digest = any ($1)
+
+-- name: all_intact
+-- after digest, page size
+select digest, encode(sha256(content), 'hex') = digest as intact from payload where digest > $1 order by digest limit $2
+
+-- name: keep_checkpoint
+-- size, root, at, peaks, signature, fingerprint, certificate, issuing certificate
+with known as (
+    insert into checkpoint_signer (fingerprint, certificate, issuing) values ($6, $7, $8) on conflict do nothing
+)
+insert into checkpoint (size, root, at, peaks, signature, signer) values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+
+-- name: newest_checkpoint
+-- most records, or null
+select size, root, at, peaks, signature, signer from checkpoint where $1::bigint is null or size <= $1 order by size desc limit 1
+
+-- name: checkpoints
+-- after, page size
+select size, root, at, peaks, signature, signer from checkpoint where size > $1 order by size limit $2
+
+-- name: checkpoint_signer
+-- fingerprint
+select certificate, issuing from checkpoint_signer where fingerprint = $1
+
+-- name: documents
+-- mrid, sender or null: the positions of what was recorded of documents with this mRID, the oldest first
+select notification_id from stored_events
+where case when $2::text is null
+    then starts_with(originator_id, 'document/') and right(originator_id, length($1::text) + 1) = '/' || $1
+    else originator_id = 'document/' || $2 || '/' || $1 end
+order by notification_id

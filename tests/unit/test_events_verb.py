@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -51,7 +52,8 @@ async def test_a_log_that_nobody_touched_is_what_was_written(database_url: Datab
     url = await database_url()
     await log_of_three(url)
 
-    assert await tps_events(url, "verify") == (0, "The log is what was written: 3 events.\n")
+    words = "The log is what was written: 3 records, none under a signed checkpoint.\n"
+    assert await tps_events(url, "verify") == (0, words)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ async def test_a_log_that_nobody_touched_is_what_was_written(database_url: Datab
         ("update stored_events set cause = 'nobody' where notification_id = 2", 2, "does not follow"),
         ("update stored_events set recorded_at = recorded_at + interval '1 microsecond'", 1, "does not follow"),
         ("update stored_events set chain = sha256('') where notification_id = 3", 3, "does not follow"),
-        ("delete from stored_events where notification_id = 2", 2, "position 3 where 2 must be"),
+        ("delete from stored_events where notification_id = 2", 2, "missing"),
     ],
 )
 async def test_a_changed_log_is_found_and_the_first_bad_position_named(
@@ -77,3 +79,36 @@ async def test_a_changed_log_is_found_and_the_first_bad_position_named(
     assert printed.startswith(f"Position {position}: ")
     assert words in printed
     assert json.loads(as_json)["fault"]["position"] == position
+
+
+async def test_an_audit_that_is_kept_in_a_file_goes_on_from_there(database_url: DatabaseUrl, tmp_path: Path) -> None:
+    url, file = await database_url(), str(tmp_path / "audit.json")
+    await log_of_three(url)
+
+    assert (await tps_events(url, "verify", "--resume", file))[0] == 0
+    await change(url, "delete from stored_events where notification_id = 3")
+    code, printed = await tps_events(url, "verify", "--resume", file)
+
+    assert code == 1
+    assert printed.startswith("Position 3: The record is missing. Position 3 was there before.")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("nonsense", "expected what an earlier run has noted"),
+        ('{"log": "another"}', "is about another"),
+        ('{"log": "trade-permission-system/A01:45X-TPS-HUB-DEM8", "position": 3}', "0 peaks for 3 leaves"),
+    ],
+)
+async def test_a_file_of_something_else_is_wrong_usage(tmp_path: Path, content: str, words: str) -> None:
+    file = tmp_path / "audit.json"
+    file.write_text(content)
+
+    code, printed = await tps_events("postgresql://nowhere", "verify", "--resume", str(file))
+
+    assert (code, words in printed) == (2, True)
+
+
+async def test_two_ways_to_begin_are_wrong_usage() -> None:
+    assert (await tps_events("postgresql://nowhere", "verify", "--resume", "audit.json", "--from", "2"))[0] == 2
