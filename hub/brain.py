@@ -30,39 +30,14 @@ from hub.aggregates import (
 from hub.aggregates.keyed import keyed_mrid
 from hub.errors import Rejected
 from hub.ports import Recorded, Row
-from hub.projections import (
-    acknowledgements,
-    agr_assets,
-    agr_limits,
-    document_trail,
-    dso_assets,
-    dso_schedules,
-    limit_contents,
-    operator_board,
-    operator_plans,
-    operator_registry,
-    responses,
-)
+from hub.projections.catalogue import CATALOGUE, Projection
 from hub.state import HubState
 from hub.tagged import Tagged
 
 __all__ = ["PROJECTIONS", "BrainSettings", "HubBrain", "Projection", "keyed_mrid"]
 
-Projection = Callable[[Recorded[e.Event], HubState], Sequence[Row]]
-PROJECTIONS: Final[tuple[Projection, ...]] = (
-    agr_limits.rows,
-    dso_assets.rows,
-    dso_schedules.rows,
-    agr_assets.rows,
-    responses.rows,
-    acknowledgements.rows,
-    operator_board.rows,
-    operator_registry.rows,
-    operator_plans.rows,
-    limit_contents.rows,
-    document_trail.rows,
-)
-"""Every way out of an event. What a privacy reviewer reads after hub/rows.py."""
+PROJECTIONS: Final[tuple[Projection, ...]] = tuple(entry.rows for entry in CATALOGUE)
+"""Every way out of an event, in the order of their rows."""
 
 _EVENTS: Final = Tagged[e.Event](e.Event)
 

@@ -37,6 +37,7 @@ HELP: Final = {
     "participants": "Add and list market participants.",
     "payloads": "Erase raw documents; the log keeps their digests and who erased them.",
     "points": "Hand connection points over from one grid operator to another.",
+    "projections": "Show, check and rebuild what every audience sees, from the log.",
     "raml": "Check the contracts of the REST interfaces and convert them.",
     "settings": "List the settings, and show which values hold.",
     "store": "Migrate a component's database, tell its condition, back it up and restore it.",

@@ -8,6 +8,7 @@ The database keeps its data and its fsync, so a kill loses nothing. The broker f
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,7 +37,7 @@ from gateways.demo.founding import (
 from gateways.dso import app as dso
 from gateways.gateway import Gateway
 from hub import settings as chosen
-from hub.app import Hub, open_store
+from hub.app import Hub, open_store, renew
 from hub.clock import SystemClock
 from hub.directory_service import Directory, bootstrap
 from hub.directory_service.authority import founded_authority
@@ -125,8 +126,14 @@ class _Site:
         )
         store = await self._stack.enter_async_context(await open_store(settings, url))
         membership, road = await self._exchange("hub", Party.HUB)
-        notary = Notary(membership.folder)
-        hub = Hub(settings.hub, store=store, transport=road, seals=membership.seals, notary=notary)
+        hub = Hub(
+            settings.hub,
+            store=store,
+            transport=road,
+            seals=membership.seals,
+            notary=Notary(membership.folder),
+            renew=partial(renew, url, settings.hub),
+        )
         running_hub = self._tasks.create_task(hub.run(), name="hub")
         self._stack.push_async_callback(asyncio.wait, [running_hub])
         self._stack.callback(hub.stop)

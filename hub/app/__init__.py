@@ -4,8 +4,9 @@
 `serve` opens the real ones as the settings say.
 """
 
-from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store, salts_of
-from hub.app.process import database, leadership, open_store, operating, reading, serve
+from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store, projecting_brain, salts_of
+from hub.app.process import database, leadership, maintaining, open_store, operating, reading, serve
+from hub.app.renewal import renew
 from hub.app.running import Hub
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "hub_id",
     "leadership",
     "letterhead",
+    "maintaining",
     "memory_store",
     "open_store",
     "operating",
+    "projecting_brain",
     "reading",
+    "renew",
     "salts_of",
     "serve",
 ]

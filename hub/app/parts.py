@@ -1,5 +1,6 @@
 """What a hub is made of, as its settings say: who it is, its core, its letterhead, the ids of its beats."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from hub.brain import BrainSettings, HubBrain, keyed_mrid
 from hub.commands import Quarantine
 from hub.compose import Letterhead
 from hub.ports import InboxEntry
+from hub.projections.catalogue import Entry
 from hub.settings import Hub as Market
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
@@ -28,6 +30,14 @@ def brain_of(market: Market) -> HubBrain:
     return HubBrain(
         BrainSettings(hub=hub_id(market), secret=market.secret.reveal().encode(), national=market.national_scheme)
     )
+
+
+def projecting_brain(market: Market, entries: Sequence[Entry]) -> HubBrain:
+    """A core of one's own that makes the rows of these projections only."""
+    settings = BrainSettings(
+        hub=hub_id(market), secret=market.secret.reveal().encode(), national=market.national_scheme
+    )
+    return HubBrain(settings, projections=[entry.rows for entry in entries])
 
 
 def letterhead(market: Market) -> Letterhead:

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from hub.app.parts import beat_mrid, brain_of, hub_id
+from hub.app.renewal import renew
 from hub.app.running import Hub
 from hub.clock import SystemClock
 from hub.desk import Desk
@@ -22,6 +23,7 @@ from hub.feed import Bells
 from hub.mades.membership import Membership
 from hub.mades.notary import Notary
 from hub.mades.paths import Party
+from hub.projections.catalogue import CATALOGUE
 from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettings
 from hub.store.condition import LEADER_LOCK
 from hub.store.embedded import EmbeddedPostgres, running_url
@@ -110,8 +112,14 @@ async def _serve(settings: HubSettings, process: _Process) -> None:
         transport = await stack.enter_async_context(
             membership.exchanging(Party.HUB, hub=membership.code, heartbeat_s=settings.broker.heartbeat_s)
         )
-        notary = Notary(membership.folder)
-        process.hub = Hub(settings.hub, store=store, transport=transport, seals=membership.seals, notary=notary)
+        process.hub = Hub(
+            settings.hub,
+            store=store,
+            transport=transport,
+            seals=membership.seals,
+            notary=Notary(membership.folder),
+            renew=partial(renew, url, settings.hub),
+        )
         await process.hub.run()
 
 
@@ -152,6 +160,20 @@ async def operating(settings: HubSettings) -> AsyncIterator[tuple[Desk, Postgres
 
 
 @asynccontextmanager
+async def maintaining(settings: HubSettings) -> AsyncIterator[tuple[str, PostgresStore]]:
+    """The URL of the hub's migrated database and its store, for what needs no decision; a running hub goes on.
+
+    Raises:
+        SettingsError: the database refuses us or is not ours.
+        Unavailable: the database does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(database(settings))
+        await migrate(url)
+        yield url, await stack.enter_async_context(await open_store(settings, url))
+
+
+@asynccontextmanager
 async def database(
     settings: HubSettings | GatewaySettings | DirectorySettings, name: str = DATABASE
 ) -> AsyncIterator[str]:
@@ -179,13 +201,15 @@ async def _answers(url: str) -> bool:
 
 async def open_store(settings: HubSettings, url: str) -> PostgresStore:
     """The hub's store in a migrated database. Raises SettingsError, Unavailable."""
-    return await PostgresStore.open(
+    store = await PostgresStore.open(
         url,
         component=hub_id(settings.hub),
         mrid_of=partial(beat_mrid, settings.hub),
         min_connections=settings.database.pool_min,
         max_connections=settings.database.pool_max,
     )
+    await store.projections.begin({entry.name: entry.version for entry in CATALOGUE})
+    return store
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ Stop order: not ready, stop taking messages, wake all waits, drain the desk.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
@@ -57,8 +57,13 @@ class Hub:
         seals: Seals,
         clock: Clock | None = None,
         notary: Signs | None = None,
+        renew: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """Without a `notary` no checkpoints are signed."""
+        """Without a `notary` no checkpoints are signed.
+
+        `renew` is started beside the hub's work, and may end: it rebuilds views of another version.
+        """
+        self._renew = renew
         self.id = hub_id(market)
         self._market, self._store, self._transport, self._clock = market, store, transport, clock or SystemClock()
         self._stopping = asyncio.Event()
@@ -112,6 +117,8 @@ class Hub:
                     *((("checkpoints", self._checkpointer.run()),) if self._checkpointer else ()),
                 )
             ]
+            if self._renew:
+                loops.append(tasks.create_task(self._renew(), name="renewal"))
             self._is_ready = True
             log.info("hub.ready", hub=self.id, position=self.desk.position)
             await self._stopping.wait()

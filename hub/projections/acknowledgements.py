@@ -18,6 +18,7 @@ from hub.ports import Recorded, Row, Sending
 from hub.rows import ACKNOWLEDGEMENTS, Answer
 from hub.state import HubState
 
+VERSION: Final = 1
 WORTH: Final = timedelta(hours=24)
 WORDS: Final = {
     ReasonCode.FULLY_ACCEPTED.value: "Fully accepted",

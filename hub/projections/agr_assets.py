@@ -1,12 +1,15 @@
 """An operator's own assets as the hub holds them (F4, R6). Says nothing of points' holders (R4)."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from documents.values import Identifier
 from hub.events import Event, ResourceReassigned, ResourceRegistered, ResourceRemoved
 from hub.ports import Recorded, Row
 from hub.rows import AGR_ASSETS, AgrAsset
 from hub.state import HubState, ResourceState
+
+VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:

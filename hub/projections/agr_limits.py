@@ -18,6 +18,7 @@ from hub.rows import AGR_LIMITS
 from hub.state import CopyState, HubState
 from hub.values import LimitKind
 
+VERSION: Final = 1
 BUSINESS_TYPES: Final = {LimitKind.FORESEEN: "TPS-FORESEEN", LimitKind.UNFORESEEN: "TPS-UNFORESEEN"}
 """R27."""
 WITHOUT_END: Final = timedelta(days=14)

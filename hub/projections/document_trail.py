@@ -10,6 +10,7 @@ from hub.ports import OPERATOR, Recorded, Row
 from hub.rows import DOCUMENT_TRAIL, TrailEntry
 from hub.state import HubState
 
+VERSION: Final = 1
 DIGITS_OF_DIGEST: Final = 8
 
 

@@ -4,6 +4,7 @@ A change of operator leaves no row. These rows have no `send`: the beat gathers 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from documents.values import Identifier
 from hub.aggregates.placement import moves, placement
@@ -11,6 +12,8 @@ from hub.events import Event, ResourceRegistered
 from hub.ports import Recorded, Row
 from hub.rows import DSO_ASSETS, DsoAsset
 from hub.state import HubState, ResourceState
+
+VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:

@@ -6,6 +6,7 @@ that the document of the beat can name it.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from documents.values import Identifier, Mrid
 from hub.aggregates.keyed import keyed_mrid
@@ -14,6 +15,8 @@ from hub.events import Event
 from hub.ports import Recorded, Row
 from hub.rows import DSO_SCHEDULES, DsoSchedule
 from hub.state import HubState, PlanKey
+
+VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:

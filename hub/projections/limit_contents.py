@@ -1,12 +1,15 @@
 """What each revision of a limit says, with totals and all shares, for the operator of the platform alone (F3, R16)."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from hub.events import Event, LimitAnnounced, LimitOrdered
 from hub.ports import OPERATOR, Recorded, Row
 from hub.rows import LIMIT_CONTENTS, LimitContent, LimitTotal
 from hub.state import HubState
 from hub.values import LimitKind
+
+VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:

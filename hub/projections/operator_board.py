@@ -1,6 +1,7 @@
 """What the operator of the platform sees: participants, limits with their copies, alarms (F3, R5, R27, R29, R30)."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -25,6 +26,8 @@ from hub.events import (
 from hub.ports import OPERATOR, Recorded, Row
 from hub.rows import ALARMS, OPERATOR_LIMITS, PARTICIPANTS, Alarm, LimitCopy, OperatorLimit, Participant
 from hub.state import CopyState, HubState, LimitKey, LimitState
+
+VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:

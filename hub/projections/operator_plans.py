@@ -1,6 +1,7 @@
 """Every live plan with whose it is, as the operator of the platform sees it (F3, R6, R24)."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from hub.aggregates.operational_schedule import covering
 from hub.aggregates.placement import moves
@@ -8,6 +9,8 @@ from hub.events import Event, ScheduleSubmitted, ScheduleWithdrawn
 from hub.ports import OPERATOR, Recorded, Row
 from hub.rows import OPERATOR_SCHEDULES, OperatorSchedule
 from hub.state import HubState, PlanKey
+
+VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:

@@ -1,6 +1,7 @@
 """Who operates which asset on whose grid, as the operator of the platform sees it (F3, R4, R6, R7)."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from documents.values import Identifier
 from hub.aggregates.placement import moves, placement
@@ -8,6 +9,8 @@ from hub.events import Event, PointReassigned, PointRegistered, PointRemoved, Re
 from hub.ports import OPERATOR, Recorded, Row
 from hub.rows import OPERATOR_ASSETS, OPERATOR_POINTS, OperatorAsset, OperatorPoint
 from hub.state import HubState, ResourceState
+
+VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:

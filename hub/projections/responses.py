@@ -20,6 +20,7 @@ from hub.projections.dso_schedules import series_of
 from hub.rows import RESPONSES, Response
 from hub.state import HubState
 
+VERSION: Final = 1
 RESPONSE: Final = "TPS-RESPONSE"
 PUSHED: Final = {DocumentType.CONFIGURATION.value: "TPS-ASSETS", DocumentType.SCHEDULE.value: "TPS-SCHEDULES"}
 """How the parts before the answer travel."""

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
 
+FILES: Final = ("queries.sql", "rebuild.sql")
+
+
 def load_queries() -> Mapping[str, str]:
-    """The queries of queries.sql by name."""
-    text = files("hub.store").joinpath("queries.sql").read_text(encoding="utf-8")
-    sections = (section.split("\n", 1) for section in text.split("-- name: ")[1:])
+    """The queries of the .sql files beside us by name."""
+    texts = (files("hub.store").joinpath(name).read_text(encoding="utf-8") for name in FILES)
+    sections = (section.split("\n", 1) for text in texts for section in text.split("-- name: ")[1:])
     return MappingProxyType({name.strip(): sql.strip() for name, sql in sections})
 
 

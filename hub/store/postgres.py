@@ -13,6 +13,7 @@ from hub.store.log import PostgresCommit, PostgresLog
 from hub.store.messages import PostgresMessages
 from hub.store.outbox import PostgresOutbox
 from hub.store.payloads import PostgresPayloads
+from hub.store.projections import PostgresProjections
 from hub.store.rows import PostgresRows
 from hub.store.sending import MridOf, random_id, random_mrid
 from hub.store.tokens import PostgresIdempotency, PostgresTokens
@@ -35,6 +36,7 @@ class PostgresStore:
         self.messages = PostgresMessages(database, component=component)
         self.checkpoints = PostgresCheckpoints(database)
         self.evidence = PostgresEvidence(database)
+        self.projections = PostgresProjections(database)
         self.tokens = PostgresTokens(database)
         self.idempotency = PostgresIdempotency(database)
         self.history = PostgresHistory(database)

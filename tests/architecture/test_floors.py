@@ -45,7 +45,7 @@ FLOORS = (
     Floor(5, ("hub.mades.credentials", "hub.mades.directory_copy", "hub.mades.enrolment", "hub.mades.https"), ANY),
     Floor(6, ("hub.desk", "hub.lanes", "hub.feed", "hub.dispatch", "hub.mades.endpoint", "hub.mades.membership"), ANY),
     Floor(5, ("hub.mades.notary",), ANY),
-    Floor(6, ("hub.mades.backlog", "hub.retention", "hub.checkpoints"), ANY),
+    Floor(6, ("hub.mades.backlog", "hub.retention", "hub.checkpoints", "hub.rebuild"), ANY),
     Floor(
         7,
         ("hub.mades.box.operations", "hub.mades.box.running", "hub.mades.box.queues", "hub.mades.box.queue_broker"),

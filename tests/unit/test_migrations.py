@@ -158,3 +158,16 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize(("topic", "projections"), [("ParticipantAdded.v1", 8), ("DocumentSent.v1", 0)])
+async def test_a_hub_from_before_versions_were_kept_has_the_first_of_each_projection_and_a_gateway_none(
+    postgres: EmbeddedPostgres, topic: str, projections: int
+) -> None:
+    url = await empty(postgres, f"projections_{projections}")
+    await migrate(url, known=[migration for migration in migrations() if migration.version < 8])
+    await ask(url, f"insert into stored_events values ('s', 1, '{topic}', '', 1, now(), '', '') returning topic")
+
+    await migrate(url)
+
+    assert await ask(url, "select version from projection") == [1] * projections
