@@ -127,6 +127,11 @@ class Feed:
     def __init__(self, rows: RowReader, bells: Bells, clock: Clock) -> None:
         self._rows, self._bells, self._clock = rows, bells, clock
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the process stops: nobody waits any more."""
+        return self._bells.is_closed
+
     async def wait(self, scope: Scope, view: str, *, after: int, timeout_s: float, limit: int = 1000) -> Sequence[Item]:
         """Items with sequence > `after`, or none once `timeout_s` has passed or the process stops."""
         deadline = self._clock.monotonic() + timeout_s

@@ -208,6 +208,11 @@ class LimitContent(Struct, frozen=True, kw_only=True):
     orders: tuple[AssetOrder, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def parts(self) -> tuple[AssetShare | AssetOrder, ...]:
+        """What is said to each asset."""
+        return (*self.shares, *self.orders)
+
 
 class TrailEntry(Struct, frozen=True, kw_only=True):
     """A document's verdict. View document_trail, audience operator, key `sender/mrid/revision`, group the sender."""

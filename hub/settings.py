@@ -223,6 +223,34 @@ class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 raise ValueError(f"there is no file {str(path)!r}; expected a PEM file that this user may read")
 
 
+class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The operator's pages (F3): a port of their own, off as long as no password is set."""
+
+    password: Annotated[
+        Secret, Meta(description="What the operator logs in with, 12 characters or more; empty: there are no pages")
+    ] = Secret("")
+    host: Annotated[str, Meta(description="Address to listen on", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one")] = 8090
+    cert_file: Annotated[Path | None, Meta(description="Certificate chain (PEM); none: plain HTTP")] = None
+    key_file: Annotated[Path | None, Meta(description="Private key of the certificate (PEM)")] = None
+    session_h: Annotated[float, Meta(gt=0, le=168, description="Hours after which one has to log in again")] = 12.0
+
+    def __post_init__(self) -> None:
+        if 0 < len(self.password.reveal()) < 12:
+            raise ValueError("password is too short; expected 12 characters or more, for example from: pwgen 20 1")
+        _ = self.http  # its checks are ours too
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there are pages at all."""
+        return bool(self.password.reveal())
+
+    @property
+    def http(self) -> Http:
+        """Where and how they listen."""
+        return Http(host=self.host, port=self.port, cert_file=self.cert_file, key_file=self.key_file)
+
+
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to stderr."""
 
@@ -238,6 +266,7 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     mades: Mades = field(default_factory=Mades)
     broker: Broker = field(default_factory=Broker)
     http: Http = field(default_factory=Http)
+    web: Web = field(default_factory=Web)
     log: Log = field(default_factory=Log)
 
 

@@ -34,6 +34,7 @@ HOST: Final = "127.0.0.1"
 ORGANIZATION: Final = "Demo"
 BEAT_S: Final = 1.0
 HUB_PORT: Final = 80
+PAGES_PORT: Final = 90
 DIRECTORY_PORT: Final = 43
 HUB: Final = identifiers.party(HUB_ID)
 DIRECTORY: Final = identifiers.party(DIRECTORY_ID)
@@ -41,26 +42,41 @@ BROKER: Final = identifiers.party(BROKER_ID)
 
 
 class Keys(Struct, frozen=True):
-    """What the demo keeps beside certificates: the hub's secret, and the REST tokens by participant."""
+    """What the demo keeps beside certificates: the hub's secret, its operator's password, and the REST tokens."""
 
     hub_secret: str
     tokens: Mapping[str, str]
+    operator_password: str = ""
 
 
 class Platform(Struct, frozen=True):
-    """Where a running platform is: addresses and tokens of the gateways by participant, and the hub's own address."""
+    """Where a running platform is: addresses and tokens of the gateways by participant, the hub and its pages."""
 
     urls: Mapping[str, str]
     tokens: Mapping[str, str]
     hub_url: str
+    pages_url: str
+    operator_password: str
 
 
 def keys_in(directory: Path) -> Keys:
     """The keys kept in this folder, made on the first call and readable by their owner only."""
     path = directory / "keys.json"
     if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Keys)
-    keys = Keys(hub_secret=secrets.token_hex(32), tokens={player.name: secrets.token_urlsafe(32) for player in PLAYERS})
+        kept = msgspec.json.decode(path.read_bytes(), type=Keys)
+        if kept.operator_password:
+            return kept
+        return _written(path, msgspec.structs.replace(kept, operator_password=_password()))
+    tokens = {player.name: secrets.token_urlsafe(32) for player in PLAYERS}
+    return _written(path, Keys(hub_secret=secrets.token_hex(32), tokens=tokens, operator_password=_password()))
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(15)
+
+
+def _written(path: Path, keys: Keys) -> Keys:
+    """Keep them, all or nothing."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.touch(mode=0o600)
     unfinished.write_bytes(msgspec.json.encode(keys))
@@ -94,7 +110,7 @@ def plan(ports: Mapping[str, int] | None = None, databases: Mapping[str, str] | 
             id=HUB_ID,
             port=ports.get("hub", 0),
             database=databases.get("hub", ""),
-            settings={**common, "hub": {"beat_s": BEAT_S}},
+            settings={**common, "hub": {"beat_s": BEAT_S}, "web": {"host": HOST, "port": ports.get("pages", 0)}},
         ),
         participants=tuple(
             PlannedParticipant(
@@ -114,7 +130,9 @@ def plan(ports: Mapping[str, int] | None = None, databases: Mapping[str, str] | 
 def write_everybodys_settings(folder: Path, written: Plan, keys: Keys) -> None:
     """A settings file in the folder of each part, for its process and for the operator's commands."""
     write_settings(bootstrap.directory_folder(folder) / SETTINGS, bootstrap.directory_sections(written))
-    write_settings(hub_settings(folder), bootstrap.hub_sections(written, secret=keys.hub_secret))
+    sections = bootstrap.hub_sections(written, secret=keys.hub_secret)
+    pages = {**sections.get("web", {}), "password": keys.operator_password}
+    write_settings(hub_settings(folder), {**sections, "web": pages})
     for each in written.participants:
         own = bootstrap.member(folder, each.name)
         write_settings(own / SETTINGS, bootstrap.participant_sections(written, each))

@@ -26,6 +26,7 @@ from gateways.demo.founding import (
     HUB,
     HUB_PORT,
     ORGANIZATION,
+    PAGES_PORT,
     Keys,
     Platform,
     directory_settings,
@@ -37,7 +38,7 @@ from gateways.demo.founding import (
 from gateways.dso import app as dso
 from gateways.gateway import Gateway
 from hub import settings as chosen
-from hub.app import Hub, open_store, renew
+from hub.app import Hub, open_store, operator_pages, renew
 from hub.clock import SystemClock
 from hub.directory_service import Directory, bootstrap
 from hub.directory_service.authority import founded_authority
@@ -71,12 +72,15 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         site = _Site(stack, tasks, postgres, directory, keys, base_port)
         await site.start_directory_and_broker()
-        hub_url = await site.start_hub()
+        hub_url, pages_url = await site.start_hub()
         gateways = {player.name: await site.start_gateway(player) for player in PLAYERS}
-        site.write_settings({"hub": hub_url, **{name: gateway.url for name, gateway in gateways.items()}})
+        site.write_settings(
+            {"hub": hub_url, "pages": pages_url, **{name: gateway.url for name, gateway in gateways.items()}}
+        )
         checkpoint = tasks.create_task(postgres.checkpoint(), name="checkpoint")
         stack.callback(checkpoint.cancel)
-        yield Platform({name: gateway.url for name, gateway in gateways.items()}, keys.tokens, hub_url)
+        urls = {name: gateway.url for name, gateway in gateways.items()}
+        yield Platform(urls, keys.tokens, hub_url, pages_url, keys.operator_password)
 
 
 class _Site:
@@ -117,12 +121,15 @@ class _Site:
         url = await self._stack.enter_async_context(serving(directory, settings, by="demo"))
         return Founder(directory, url, ORGANIZATION, "demo")
 
-    async def start_hub(self) -> str:
-        """The hub with its participants; returns its address."""
+    async def start_hub(self) -> tuple[str, str]:
+        """The hub with its participants; returns its address and that of its pages."""
         url = await self._database("hub")
         settings = chosen.HubSettings(
             hub=chosen.Hub(id=HUB_ID, secret=chosen.Secret(self._keys.hub_secret), beat_s=BEAT_S),
             http=self._http(HUB_PORT),
+            web=chosen.Web(
+                password=chosen.Secret(self._keys.operator_password), host=HOST, port=self._port(PAGES_PORT)
+            ),
         )
         store = await self._stack.enter_async_context(await open_store(settings, url))
         membership, road = await self._exchange("hub", Party.HUB)
@@ -142,7 +149,9 @@ class _Site:
         app = web.Application()
         app.add_routes(Health(trouble=hub.trouble, measures=hub.measures).routes())
         port = await self._stack.enter_async_context(listening(app, settings.http))
-        return f"http://{HOST}:{port}"
+        pages = operator_pages(hub, settings.hub, settings.web, store=store, clock=SystemClock())
+        pages_port = await self._stack.enter_async_context(pages.running())
+        return f"http://{HOST}:{port}", f"http://{HOST}:{pages_port}"
 
     async def start_gateway(self, player: Player) -> Gateway:
         """A participant's gateway, open for its clients when this returns."""

@@ -22,6 +22,7 @@ from gateways.demo.founding import (
     HOST,
     HUB_PORT,
     ORGANIZATION,
+    PAGES_PORT,
     Keys,
     Platform,
     everybody,
@@ -58,6 +59,7 @@ class Ports(Struct, frozen=True):
             "directory": DIRECTORY_PORT,
             "directory door": DIRECTORY_DOOR_PORT,
             "hub": HUB_PORT,
+            "pages": PAGES_PORT,
             **{player.name: player.port for player in PLAYERS},
         }
         if base:
@@ -104,7 +106,8 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
             await _tell_token(databases[player.name], player, keys.tokens[player.name])
         await _start(stack, children)
         urls = {player.name: f"http://{HOST}:{ports.of[player.name]}" for player in PLAYERS}
-        yield Processes(Platform(urls, keys.tokens, f"http://{HOST}:{ports.of['hub']}"), children, broker)
+        hub_url, pages_url = (f"http://{HOST}:{ports.of[name]}" for name in ("hub", "pages"))
+        yield Processes(Platform(urls, keys.tokens, hub_url, pages_url, keys.operator_password), children, broker)
 
 
 async def _found(stack: AsyncExitStack, folder: Path, database: str, written: Plan) -> Rabbit:

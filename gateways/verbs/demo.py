@@ -38,7 +38,7 @@ RABBITMQ: Final = "rabbitmq"
     type=click.IntRange(0, 60_000),
     default=DEFAULT_PORT,
     show_default=True,
-    help="Base of the ports: hub +80, AGR gateways +101 to +103, DSO gateways +201 and +202; 0 takes free ones.",
+    help="Base of the ports: hub +80, its pages +90, AGR gateways +101 to +103, DSO gateways +201, +202; 0: free ones.",
 )
 @click.option(
     "--broker",
@@ -124,7 +124,9 @@ def _tell_where(platform: "Platform", directory: Path) -> None:
     from gateways.demo.founding import hub_settings  # noqa: PLC0415
 
     variables = {"HUB": platform.hub_url, "TPS_SETTINGS": str(hub_settings(directory))}
+    variables |= {"PAGES": platform.pages_url, "OPERATOR_PASSWORD": platform.operator_password}
     click.echo(f"  hub       {platform.hub_url}/health/ready   /metrics")
+    click.echo(f"  operator  {platform.pages_url}   log in with {platform.operator_password}")
     for player in sorted(PLAYERS, key=lambda each: each.port):
         url = platform.urls[player.name]
         click.echo(f"  {player.name:<9} {url}/docs   {player.role} gateway of {player.id}")

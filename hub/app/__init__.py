@@ -4,6 +4,7 @@
 `serve` opens the real ones as the settings say.
 """
 
+from hub.app.pages import operator_pages
 from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store, projecting_brain, salts_of
 from hub.app.process import database, leadership, maintaining, open_store, operating, reading, serve
 from hub.app.renewal import renew
@@ -22,6 +23,7 @@ __all__ = [
     "memory_store",
     "open_store",
     "operating",
+    "operator_pages",
     "projecting_brain",
     "reading",
     "renew",

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from aiohttp import web
 
+from hub.app.pages import operator_pages
 from hub.app.parts import beat_mrid, brain_of, hub_id
 from hub.app.renewal import renew
 from hub.app.running import Hub
@@ -120,6 +121,9 @@ async def _serve(settings: HubSettings, process: _Process) -> None:
             notary=Notary(membership.folder),
             renew=partial(renew, url, settings.hub),
         )
+        if settings.web.is_on:
+            pages = operator_pages(process.hub, settings.hub, settings.web, store=store, clock=SystemClock())
+            await stack.enter_async_context(pages.running())
         await process.hub.run()
 
 

@@ -11,12 +11,13 @@ that the plan lets stand, as far as its other limits let it.
 """
 
 from hub.implications.findings import Balance, Finding, balances, findings
-from hub.implications.grid import NONE, QUARTER, Grid, Plan, Slots, plan_on
+from hub.implications.grid import NONE, QUARTER, QUARTER_S, Grid, Plan, Slots, least, plan_on
 from hub.implications.parts import SIDES, Board, Kind, allowed_for
 
 __all__ = [
     "NONE",
     "QUARTER",
+    "QUARTER_S",
     "SIDES",
     "Balance",
     "Board",
@@ -28,5 +29,6 @@ __all__ = [
     "allowed_for",
     "balances",
     "findings",
+    "least",
     "plan_on",
 ]

@@ -27,7 +27,7 @@ class Balance(Struct, frozen=True):
     margin: Slots
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class Finding(Struct, frozen=True, kw_only=True, rename="camel"):
     """Neighbouring quarter-hours in which one limit meets its plans in the same way.
 
     `scheduled_w` and `allowed_w` stand at the quarter-hour of the largest `excess_w`; `excess_wh` sums all of them.

@@ -10,7 +10,7 @@ from msgspec import Struct
 from documents.values import Identifier, Interval, Period, Power
 from hub.implications.grid import NONE, QUARTER, Grid, Plan, Slots, least, level, plan_on, smaller, within
 from hub.rows import LimitContent, OperatorAsset
-from hub.values import Action, AssetOrder, AssetShare, Direction
+from hub.values import Action, AssetShare, Direction
 
 SIDES: Final[Mapping[Direction, tuple[Direction, ...]]] = {
     Direction.PRODUCTION: (Direction.PRODUCTION,),
@@ -109,8 +109,7 @@ def parts(
     only: set[Identifier] | None = None,
 ) -> Iterator[Part]:
     """The parts of a limit whose assets stand on its grid and have power in this direction."""
-    held: tuple[AssetShare | AssetOrder, ...] = (*limit.shares, *limit.orders)
-    for part in held:
+    for part in limit.parts:
         asset = board.assets.get(part.resource) if only is None or part.resource in only else None
         if asset is None or asset.dso != limit.dso or not asset.capability.rated(side):
             continue

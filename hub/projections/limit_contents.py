@@ -7,46 +7,49 @@ from hub.events import Event, LimitAnnounced, LimitOrdered
 from hub.ports import OPERATOR, Recorded, Row
 from hub.rows import LIMIT_CONTENTS, LimitContent, LimitTotal
 from hub.state import HubState
-from hub.values import LimitKind
+from hub.values import AssetOrder, AssetShare, LimitKind
 
 VERSION: Final = 1
 
 
 def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:
     """One row for each revision by the DSO."""
-    match recorded.event:
-        case LimitAnnounced() as event:
-            content = LimitContent(
-                dso=event.dso,
-                mrid=event.mrid,
-                revision=event.revision,
-                kind=LimitKind.FORESEEN,
-                direction=event.direction,
-                interval=event.interval,
-                totals=tuple(LimitTotal(assets=one.assets, periods=one.periods) for one in event.series),
-                shares=event.shares,
-                reasons=event.reasons,
-            )
-        case LimitOrdered() as event:
-            content = LimitContent(
-                dso=event.dso,
-                mrid=event.mrid,
-                revision=event.revision,
-                kind=LimitKind.UNFORESEEN,
-                direction=event.direction,
-                interval=event.interval,
-                orders=event.orders,
-                reasons=event.reasons,
-            )
-        case _:
-            return []
+    event = recorded.event
+    if not isinstance(event, LimitAnnounced | LimitOrdered):
+        return []
+    key = f"{event.dso}/{event.mrid}"
     return [
         Row(
             view=LIMIT_CONTENTS,
             audience=OPERATOR,
-            key=f"{content.dso}/{content.mrid}",
-            payload=content,
-            group=content.dso,
-            valid=content.interval,
+            key=key,
+            payload=content(event),
+            group=event.dso,
+            valid=event.interval,
         )
     ]
+
+
+def content(event: LimitAnnounced | LimitOrdered) -> LimitContent:
+    """What a revision says."""
+    totals: tuple[LimitTotal, ...] = ()
+    shares: tuple[AssetShare, ...] = ()
+    orders: tuple[AssetOrder, ...] = ()
+    match event:
+        case LimitAnnounced():
+            kind, shares = LimitKind.FORESEEN, event.shares
+            totals = tuple(LimitTotal(assets=one.assets, periods=one.periods) for one in event.series)
+        case LimitOrdered():
+            kind, orders = LimitKind.UNFORESEEN, event.orders
+    return LimitContent(
+        dso=event.dso,
+        mrid=event.mrid,
+        revision=event.revision,
+        kind=kind,
+        direction=event.direction,
+        interval=event.interval,
+        totals=totals,
+        shares=shares,
+        orders=orders,
+        reasons=event.reasons,
+    )

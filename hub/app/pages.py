@@ -1,0 +1,132 @@
+"""The operator's pages of a running hub, and what a limit would do if it came (floor 7; F3)."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from documents import identifiers, registry
+from documents.codes import ReasonCode
+from documents.errors import DocumentError
+from documents.model import UnavailabilityMarketDocument
+from documents.values import Interval, Period, Point, Reason
+from hub import intake
+from hub.app.parts import Store
+from hub.app.running import Hub
+from hub.commands import AnnounceLimit, Command, ForeseenSeries, OrderLimit, Origin, UnforeseenSeries
+from hub.events import DocumentAnswered, DocumentRepeated, Event, LimitAnnounced, LimitOrdered
+from hub.mades.message import BusinessType
+from hub.ports import Clock
+from hub.projections import limit_contents
+from hub.rows import LimitContent
+from hub.settings import Hub as Market
+from hub.settings import Web
+from hub.web.api import Sources
+from hub.web.pages import OperatorPages
+from hub.web.trial import Refusal, Trial
+
+ROLE: Final = "A50"
+STEP: Final = timedelta(minutes=1)
+
+
+def operator_pages(hub: Hub, market: Market, web: Web, *, store: Store, clock: Clock) -> OperatorPages:
+    """The pages of this hub; `running` serves them."""
+    sources = Sources(
+        hub=hub.id,
+        zone=market.timezone,
+        rows=store.rows,
+        feed=hub.feed,
+        messages=store.outbox,
+        payload=store.payload,
+        trouble=hub.trouble,
+        trial=Trials(hub, market, clock).judge,
+        clock=clock,
+    )
+    return OperatorPages(sources, web, secret=market.secret.reveal())
+
+
+class Trials:
+    """Asks the hub's own core what it would decide; deciding changes nothing, and nothing of it is committed."""
+
+    def __init__(self, hub: Hub, market: Market, clock: Clock) -> None:
+        self._hub, self._market, self._clock = hub, market, clock
+
+    def judge(self, trial: Trial) -> LimitContent | Refusal:
+        """What the limit would say if its DSO sent it now, or why the hub would refuse it."""
+        try:
+            command = self._read(trial) if trial.document else _said(trial, self._market.national_scheme)
+        except ValueError as error:
+            return Refusal((Reason(ReasonCode.NOT_COMPLIANT.value, str(error)),))
+        return _outcome(self._hub.brain.decide(command, self._clock.now()))
+
+    def _read(self, trial: Trial) -> Command:
+        """The command of a document. Raises ValueError for one that holds no limit."""
+        content = trial.document.strip().encode()
+        try:
+            document = registry.read(content)
+        except DocumentError as error:
+            raise ValueError(f"The document cannot be read: {error}") from error
+        if not isinstance(document, UnavailabilityMarketDocument):
+            raise ValueError("The document is no Unavailability_MarketDocument. Paste the document of a limit.")
+        command: Command | None = None
+        for carried in (BusinessType.FORESEEN, BusinessType.UNFORESEEN):
+            envelope = intake.Envelope(sender=document.sender.id, business_type=carried, message_id="")
+            command = intake.read(content, envelope=envelope, hub=self._hub.id, national=self._market.national_scheme)
+            if isinstance(command, AnnounceLimit | OrderLimit):
+                break
+        assert command is not None, "two are tried"
+        return command
+
+
+def _said(trial: Trial, national: str) -> AnnounceLimit | OrderLimit:
+    """The command of a form. Raises ValueError for what is missing."""
+    if trial.start is None or trial.end is None or not trial.start < trial.end:
+        raise ValueError("The limit needs a start and an end after it.")
+    assets = tuple(identifiers.parse_identifier(one.strip(), national=national) for one in trial.assets if one.strip())
+    interval = Interval(trial.start, trial.end)
+    if trial.action:
+        return OrderLimit(
+            origin=_origin(trial, BusinessType.UNFORESEEN),
+            direction=trial.direction,
+            interval=interval,
+            series=(UnforeseenSeries(series="1", assets=assets, action=trial.action),),
+        )
+    return AnnounceLimit(
+        origin=_origin(trial, BusinessType.FORESEEN),
+        direction=trial.direction,
+        interval=interval,
+        series=(ForeseenSeries(series="1", assets=assets, periods=(_period(trial, interval),)),),
+    )
+
+
+def _origin(trial: Trial, carried: BusinessType) -> Origin:
+    mrid = uuid4().hex
+    digest = hashlib.sha256(msgspec.json.encode(trial)).hexdigest()
+    return Origin(sender=trial.dso, role=ROLE, mrid=mrid, revision=1, digest=digest, business_type=carried)
+
+
+def _period(trial: Trial, interval: Interval) -> Period:
+    """The total over time, in steps of a minute, which fit any start."""
+    steps = sorted(trial.steps, key=lambda step: step.start)
+    if not steps or steps[0].start != interval.start or steps[-1].start >= interval.end:
+        raise ValueError("The steps must begin at the start of the limit and lie before its end.")
+    points = tuple(Point((step.start - interval.start) // STEP + 1, step.watts) for step in steps)
+    return Period(interval, "PT1M", points)
+
+
+def _outcome(events: Sequence[Event]) -> LimitContent | Refusal:
+    for event in events:
+        if isinstance(event, LimitAnnounced | LimitOrdered):
+            return limit_contents.content(event)
+    reasons = tuple(
+        reason
+        for event in events
+        if isinstance(event, DocumentAnswered)
+        for reason in (*event.reasons, *(reason for series in event.rejected for reason in series.reasons))
+    )
+    if any(isinstance(event, DocumentRepeated) for event in events):
+        reasons = (Reason(ReasonCode.NOT_SPECIFIED.value, "This very document has been received already."),)
+    return Refusal(reasons or (Reason(ReasonCode.NOT_COMPLIANT.value, "The document sets no limit."),))

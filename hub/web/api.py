@@ -1,0 +1,326 @@
+"""The answers of the operator's pages over HTTP: which time, which window, which participant is meant (floor 7; F3)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, TypedDict, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from documents.values import Identifier, Interval
+from hub.feed import Feed
+from hub.implications import findings
+from hub.ports import Clock, MessageStatus, RowReader
+from hub.rows import (
+    LIMIT_CONTENTS,
+    OPERATOR_LIMITS,
+    PARTICIPANTS,
+    LimitContent,
+    LimitCopy,
+    OperatorLimit,
+    Participant,
+)
+from hub.web import trail, views
+from hub.web.answers import CopyLine, LimitPage, Overview, Session, Tried, Waiting
+from hub.web.picture import LONGEST, Picture, Pictures, limit_line, line_of
+from hub.web.snapshot import SCOPE, Present, Snapshot, snapshot_at
+from hub.web.trial import Refusal, Trial
+
+B = TypeVar("B")
+
+PASTS_KEPT: Final = 4
+PAGE_MOST: Final = 500
+LOOK_AHEAD: Final = timedelta(hours=48)
+AROUND: Final = timedelta(hours=2)
+FINDINGS_AHEAD: Final = 12
+DOCUMENTS_SHOWN: Final = 12
+
+
+class Messages(Protocol):
+    """What the pages ask of the outbox."""
+
+    async def status(self, document: str) -> Sequence[MessageStatus]:
+        """Status and trace of every message that carried this document."""
+
+    async def waiting(self) -> int:
+        """How many business messages are not delivered yet."""
+
+    async def oldest(self) -> datetime | None:
+        """When the oldest of those was accepted."""
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """What the pages are made from: rows of the operator, messages' states, payloads by digest, and the hub's word."""
+
+    hub: Identifier
+    zone: str
+    rows: RowReader
+    feed: Feed
+    messages: Messages
+    payload: Callable[[str], Awaitable[bytes | None]]
+    trouble: Callable[[], str | None]
+    trial: Callable[[Trial], LimitContent | Refusal]
+    clock: Clock
+
+
+class Api:
+    """Answers from the present that it is given, or from the past. Raises HTTPException for what cannot be asked."""
+
+    def __init__(self, sources: Sources, present: Callable[[], Present]) -> None:
+        self._of, self._present = sources, present
+        self._pictures = Pictures()
+        self._pasts: dict[datetime, Snapshot] = {}
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Routes to add to an application."""
+        return [
+            web.get("/api/session", self._session),
+            web.get("/api/overview", self._overview),
+            web.get("/api/people", self._people),
+            web.get("/api/agrs/{id}", self._agr),
+            web.get("/api/dsos/{id}", self._dso),
+            web.get("/api/limits/{dso}/{mrid}", self._limit),
+            web.get("/api/implications", self._implications),
+            web.get("/api/documents", self._documents),
+            web.get("/api/document", self._document),
+            web.get("/api/assets", self._assets),
+            web.get("/api/points", self._points),
+            web.post("/api/what-if", self._what_if),
+        ]
+
+    async def _session(self, _: web.Request) -> web.Response:
+        first = await self._of.rows.feed(SCOPE, PARTICIPANTS, limit=1)
+        began = first[0].issued if first else None
+        return json(Session(hub=self._of.hub, zone=self._of.zone, began=began, now=self._of.clock.now()))
+
+    async def _people(self, request: web.Request) -> web.Response:
+        return json(views.people(await self._snapshot(request)))
+
+    async def _overview(self, request: web.Request) -> web.Response:
+        snapshot, now = await self._snapshot(request), self._now(request)
+        window = _quarters(Interval(now - timedelta(hours=2), now + LOOK_AHEAD))
+        picture = await self._pictures.of(snapshot, window)
+        ahead = [one for one in picture.findings if one.interval.end > now and one.excess_w]
+        production, consumption, excess = views.sums(picture)
+        return json(
+            Overview(
+                as_of=now,
+                people=views.people(snapshot),
+                limits=views.limit_lines(snapshot, now, Interval(now, now + LOOK_AHEAD)),
+                assets=views.counts(snapshot, picture, now),
+                waiting=await self._waiting() if snapshot.at is None else None,
+                findings=ahead[:FINDINGS_AHEAD],
+                findings_in_all=len(ahead),
+                documents=(await trail.page(self._of.rows, now if snapshot.at else None, limit=DOCUMENTS_SHOWN))[0],
+                alarms=views.alarms(snapshot),
+                production=production,
+                consumption=consumption,
+                excess=excess,
+            )
+        )
+
+    async def _agr(self, request: web.Request) -> web.Response:
+        snapshot, now = await self._snapshot(request), self._now(request)
+        agr, picture = _participant(snapshot, request), await self._picture(snapshot, request)
+        return json(views.agr_page(snapshot, picture, agr, now, asset=request.query.get("asset", "")))
+
+    async def _dso(self, request: web.Request) -> web.Response:
+        snapshot, now = await self._snapshot(request), self._now(request)
+        dso, picture = _participant(snapshot, request), await self._picture(snapshot, request)
+        return json(views.dso_page(snapshot, picture, dso, now))
+
+    async def _limit(self, request: web.Request) -> web.Response:
+        snapshot, now = await self._snapshot(request), self._now(request)
+        key = f"{request.match_info['dso']}/{request.match_info['mrid']}"
+        line, content = limit_line(snapshot, key, now), snapshot.get(LIMIT_CONTENTS, key, LimitContent)
+        limit = snapshot.get(OPERATOR_LIMITS, key, OperatorLimit)
+        if line is None or content is None or limit is None:
+            raise web.HTTPNotFound(text="There is no such limit at this time.")
+        window = _around(content.interval)
+        picture = await self._pictures.of(snapshot, window)
+        holding, having = list(picture.limits.values()), views.concerned(content, picture.board)
+        return json(
+            LimitPage(
+                as_of=now,
+                limit=line,
+                window=window,
+                reasons=content.reasons,
+                totals=views.totals(content, picture.board.grid),
+                sides=views.sides(content, holding, picture.board),
+                parts=views.parts(content, holding, picture.board),
+                copies=[await self._copy(copy, having, snapshot) for copy in limit.copies],
+                findings=[one for one in picture.findings if f"{one.dso}/{one.mrid}" == key],
+            )
+        )
+
+    async def _implications(self, request: web.Request) -> web.Response:
+        snapshot, now = await self._snapshot(request), self._now(request)
+        return json(views.implications(await self._picture(snapshot, request), now))
+
+    async def _documents(self, request: web.Request) -> web.Response:
+        at = _at(request)
+        lines, before = await trail.page(
+            self._of.rows,
+            at,
+            query=request.query.get("q", ""),
+            before=_number(request, "before", 0, 2**53) or None,
+            limit=_number(request, "limit", 50, PAGE_MOST),
+        )
+        return json(trail.answer(self._now(request), lines, before))
+
+    async def _document(self, request: web.Request) -> web.Response:
+        found = await trail.document(
+            self._of.rows, self._of.payload, _number(request, "sequence", 0, 2**53), self._now(request)
+        )
+        if found is None:
+            raise web.HTTPNotFound(text="There is no such document.")
+        return json(found)
+
+    async def _assets(self, request: web.Request) -> web.Response:
+        snapshot, now = await self._snapshot(request), self._now(request)
+        picture = await self._pictures.of(snapshot, _quarters(Interval(now, now + LOOK_AHEAD)))
+        return json(views.asset_page(snapshot, picture.board, now, **_paging(request)))
+
+    async def _points(self, request: web.Request) -> web.Response:
+        return json(views.point_page(await self._snapshot(request), self._now(request), **_paging(request)))
+
+    async def _what_if(self, request: web.Request) -> web.Response:
+        """What a limit would do now. The hub decides it as it would, and nothing of that is kept."""
+        snapshot, now = self._present().snapshot, self._of.clock.now()
+        content = self._of.trial(await body(request, Trial))
+        if isinstance(content, Refusal):
+            return json(Tried(taken=False, reasons=content.reasons))
+        window = _around(content.interval)
+        picture = await self._pictures.of(snapshot, window)
+        return json(await asyncio.to_thread(_tried, content, window, picture, now))
+
+    async def _snapshot(self, request: web.Request) -> Snapshot:
+        at = _at(request)
+        if at is None or at >= self._of.clock.now():
+            return self._present().snapshot
+        past = self._pasts.pop(at, None) or await snapshot_at(self._of.rows, at)
+        self._pasts[at] = past
+        while len(self._pasts) > PASTS_KEPT:
+            del self._pasts[next(iter(self._pasts))]
+        return past
+
+    def _now(self, request: web.Request) -> datetime:
+        now = self._of.clock.now()
+        at = _at(request)
+        return min(at, now) if at else now
+
+    async def _picture(self, snapshot: Snapshot, request: web.Request) -> Picture:
+        return await self._pictures.of(snapshot, _window(request, self._now(request)))
+
+    async def _waiting(self) -> Waiting:
+        oldest = await self._of.messages.oldest()
+        return Waiting(messages=await self._of.messages.waiting(), oldest=oldest, trouble=self._of.trouble())
+
+    async def _copy(self, copy: LimitCopy, concerned: set[Identifier], snapshot: Snapshot) -> CopyLine:
+        messages = list(await self._of.messages.status(copy.mrid)) if snapshot.at is None else []
+        return CopyLine(
+            audience=copy.audience,
+            concerned=copy.audience in concerned,
+            mrid=copy.mrid,
+            revision=copy.revision,
+            collected=copy.collected,
+            messages=messages,
+        )
+
+
+async def body(request: web.Request, type_: type[B]) -> B:
+    """The JSON of a request. Raises web.HTTPBadRequest."""
+    try:
+        return msgspec.json.decode(await request.read(), type=type_)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"The request cannot be read: {error}.") from error
+
+
+def json(answer: Any) -> web.Response:  # any Struct, or a list of them
+    """An answer on its way."""
+    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
+
+def _tried(content: LimitContent, window: Interval, picture: Picture, now: datetime) -> Tried:
+    """A limit that is not there, beside those that are; it stands for the one whose mRID it has."""
+    key = f"{content.dso}/{content.mrid}"
+    limits = [*(one for known, one in picture.limits.items() if known != key), content]
+    return Tried(
+        taken=True,
+        reasons=(),
+        limit=line_of(content, now, issued=now),
+        window=window,
+        sides=views.sides(content, limits, picture.board),
+        parts=views.parts(content, limits, picture.board),
+        findings=[one for one in findings(limits, picture.board) if (one.dso, one.mrid) == (content.dso, content.mrid)],
+    )
+
+
+def _around(span: Interval) -> Interval:
+    """A span with something before and after, as long as can be counted at once."""
+    start = span.start - AROUND
+    return _quarters(Interval(start, min(span.end + AROUND, start + LONGEST)))
+
+
+def _quarters(span: Interval) -> Interval:
+    """Widened to whole hours, so that what is counted stays the same for a while."""
+    hour = timedelta(hours=1)
+    start = datetime.fromtimestamp(span.start.timestamp() // 3600 * 3600, UTC)
+    return Interval(start, start + -((start - span.end) // hour) * hour)
+
+
+def _at(request: web.Request) -> datetime | None:
+    return _instant(request, "at")
+
+
+def _window(request: web.Request, now: datetime) -> Interval:
+    """What is looked at: two days from the present hour, unless the request says `from` and `to`."""
+    start, end = _instant(request, "from"), _instant(request, "to")
+    if start is None or end is None:
+        return _quarters(Interval(now, now + LOOK_AHEAD))
+    if not start < end <= start + LONGEST:
+        raise web.HTTPBadRequest(text=f"The window must end after it begins, and last {LONGEST.days} days at most.")
+    return Interval(start, end)
+
+
+def _instant(request: web.Request, name: str) -> datetime | None:
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{name} is {text!r}. Give an instant such as 2026-11-24T12:00:00Z.") from error
+    if found.tzinfo is None:
+        raise web.HTTPBadRequest(text=f"{name} is {text!r}, without a zone. Give an instant in UTC, ending in Z.")
+    return found.astimezone(UTC)
+
+
+def _number(request: web.Request, name: str, otherwise: int, most: int) -> int:
+    text = request.query.get(name, str(otherwise))
+    if not text.isdecimal() or int(text) > most:
+        raise web.HTTPBadRequest(text=f"{name} is {text!r}. Give a whole number up to {most}.")
+    return int(text)
+
+
+def _participant(snapshot: Snapshot, request: web.Request) -> Participant:
+    found = snapshot.get(PARTICIPANTS, request.match_info["id"], Participant)
+    if found is None:
+        raise web.HTTPNotFound(text="There is no such participant at this time.")
+    return found
+
+
+class _Paging(TypedDict):
+    query: str
+    after: str
+    limit: int
+
+
+def _paging(request: web.Request) -> _Paging:
+    return {
+        "query": request.query.get("q", ""),
+        "after": request.query.get("after", ""),
+        "limit": _number(request, "limit", 50, PAGE_MOST),
+    }

@@ -1,0 +1,221 @@
+"""The operator's pages: a door of their own, static files of this package, and JSON from rows (floor 7; F3).
+
+Everything but the files and the login needs a session. Writing needs a request of our own pages: the cookie is
+SameSite=Strict, the body JSON, and a browser that says where the request comes from must say that it is from here.
+No file names another origin, and the policy of the pages would not let it.
+"""
+
+import asyncio
+import mimetypes
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from importlib import resources
+from typing import Final
+
+import msgspec
+import structlog
+from aiohttp import web
+from msgspec import Struct
+
+from hub.errors import Unavailable
+from hub.settings import Web
+from hub.web.api import Api, Sources, body
+from hub.web.health import listening
+from hub.web.session import COOKIE, Sessions
+from hub.web.snapshot import Present
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+OPEN: Final = frozenset({"/api/login", "/api/logout"})
+PING_S: Final = 15.0
+RETRY_S: Final = 2.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger("hub.web")
+
+
+class Login(Struct, forbid_unknown_fields=True):
+    """What the login sends."""
+
+    password: str
+
+
+class OperatorPages:
+    """The pages as an application; `running` serves it."""
+
+    def __init__(self, sources: Sources, settings: Web, *, secret: str) -> None:
+        self._of, self._settings = sources, settings
+        self._sessions = Sessions(
+            settings.password.reveal(), secret=secret, lasting=timedelta(hours=settings.session_h)
+        )
+        self._present = Present(sources.rows, sources.feed, sources.clock.now)
+        self._streams: set[asyncio.Queue[str | None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[int]:
+        """Serve for as long as the block lasts; yields the port."""
+        follow = asyncio.create_task(self._follow(), name="pages")
+        try:
+            async with listening(self.app(), self._settings.http) as port:
+                log.info("pages.ready", port=port)
+                yield port
+        finally:
+            follow.cancel()
+            with suppress(asyncio.CancelledError):
+                await follow
+
+    def app(self) -> web.Application:
+        """The application: files, login, answers, and the stream of changes."""
+        app = web.Application(middlewares=[self._guard], client_max_size=1024**2)
+        app.on_shutdown.append(self._end_streams)
+        app.add_routes(
+            [
+                web.post("/api/login", self._login),
+                web.post("/api/logout", self._logout),
+                *Api(self._of, lambda: self._present).routes(),
+                web.get("/api/live", self._live),
+                web.get("/{path:.*}", self._file),
+            ]
+        )
+        return app
+
+    async def _follow(self) -> None:
+        while True:
+            self._present = Present(self._of.rows, self._of.feed, self._of.clock.now)
+            self._present.on_change(self._tell)
+            try:
+                await self._present.run()
+            except* Unavailable as error:
+                log.warning("pages.blind", retry_s=RETRY_S, error=str(error.exceptions[0]))
+            await self._of.clock.sleep(RETRY_S)
+
+    # Who may, and how answers look.
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            self._check(request)
+            answer = await handler(request)
+        except web.HTTPException as refused:
+            answer = _problem(refused.status, refused.text or refused.reason)
+        except Unavailable as error:
+            answer = _problem(503, str(error))
+        if not answer.prepared:
+            answer.headers.update(HEADERS)
+            answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    def _check(self, request: web.Request) -> None:
+        """Raise unless the request may be answered."""
+        if request.method == "POST" and not _is_ours(request):
+            raise web.HTTPForbidden(text="This request comes from another page. Use the operator's own.")
+        is_api = request.path.startswith("/api/") and request.path not in OPEN
+        if is_api and not self._sessions.is_valid(request.cookies.get(COOKIE, ""), self._of.clock.now()):
+            raise web.HTTPUnauthorized(text="There is no session, or it has ended. Log in.")
+
+    async def _login(self, request: web.Request) -> web.Response:
+        now = self._of.clock.now()
+        if self._sessions.is_besieged(now):
+            raise web.HTTPTooManyRequests(text="Too many wrong passwords. Wait a minute, then try again.")
+        cookie = self._sessions.begin((await body(request, Login)).password, now)
+        if cookie is None:
+            log.warning("pages.wrong_password", remote=request.remote)
+            raise web.HTTPUnauthorized(text="The password is wrong.")
+        answer = web.Response(status=204)
+        answer.set_cookie(
+            COOKIE, cookie, max_age=self._sessions.lasting_s, httponly=True, samesite="Strict", secure=request.secure
+        )
+        log.info("pages.login", remote=request.remote)
+        return answer
+
+    async def _logout(self, _: web.Request) -> web.Response:
+        answer = web.Response(status=204)
+        answer.del_cookie(COOKIE)
+        return answer
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """A file of this package; whatever has no dot in its name is the page itself."""
+        name = request.match_info["path"] or "index.html"
+        found = resources.files(__package__) / "static" / name
+        if ".." in name.split("/") or not found.is_file():
+            raise web.HTTPNotFound(text=f"There is no {name}.")
+        kind = "text/javascript" if name.endswith((".js", ".mjs")) else mimetypes.guess_type(name)[0]
+        return web.Response(
+            body=found.read_bytes(),
+            content_type=kind or "text/plain",
+            charset="utf-8",
+            headers={"Cache-Control": "no-cache"},
+        )
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        """The stream of changes: which view has changed; a comment every 15 s says that the line stands."""
+        answer = web.StreamResponse(
+            headers={
+                **HEADERS,
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        await answer.prepare(request)
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self._streams.add(queue)
+        try:
+            await answer.write(b"retry: 1000\nevent: hello\ndata: {}\n\n")
+            while (views_changed := await _next(queue)) is not None:
+                await answer.write(views_changed)
+        except ConnectionResetError:
+            pass
+        finally:
+            self._streams.discard(queue)
+        return answer
+
+    def _tell(self, view: str) -> None:
+        for queue in self._streams:
+            queue.put_nowait(view)
+
+    async def _end_streams(self, _: web.Application) -> None:
+        """Else every open stream would hold up the stop of the process."""
+        for queue in tuple(self._streams):
+            queue.put_nowait(None)
+
+
+async def _next(queue: asyncio.Queue[str | None]) -> bytes | None:
+    """The next thing to write to a stream, all that has changed at once; None when there is no more."""
+    try:
+        async with asyncio.timeout(PING_S):
+            changed = [await queue.get()]
+    except TimeoutError:
+        return b": the line stands\n\n"
+    while not queue.empty():
+        changed.append(queue.get_nowait())
+    if None in changed:
+        return None
+    return b"event: changed\ndata: " + msgspec.json.encode(sorted({str(view) for view in changed})) + b"\n\n"
+
+
+def _is_ours(request: web.Request) -> bool:
+    """Whether a writing request comes from a page of ours, as far as its browser tells; others send JSON at least."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None and site != "same-origin":
+        return False
+    if origin is not None and origin.partition("://")[2] != request.host:
+        return False
+    return request.content_type == "application/json"
+
+
+def _problem(status: int, detail: str) -> web.Response:
+    return web.json_response(
+        {"status": status, "detail": detail}, status=status, content_type="application/problem+json"
+    )

@@ -1,0 +1,66 @@
+// What a limit would do, before anybody sends it. Nothing here is sent to anyone.
+
+import { html, useState } from "../vendor/htm-preact.mjs";
+import { codeOf, instantOf, localInput, plural, power, secondsAt } from "../format.js";
+import { post, url, useAnswer } from "../hub.js";
+import { Card, FINDING_COLUMNS, Table, findingKey } from "../pieces.js";
+import { Effect } from "./limit.js";
+
+const HOUR = 3600;
+
+export function WhatIf({ people, kept }) {
+  const dsos = people.filter((one) => one.role === "DSO");
+  const [dso, setDso] = useState(dsos.length ? dsos[0].id : "");
+  const [kind, setKind] = useState("foreseen");
+  const [chosen, setChosen] = useState(new Set());
+  const [result, setResult] = useState(null);
+  const [trouble, setTrouble] = useState("");
+  const { data } = useAnswer(url("/api/assets", { q: dso, limit: 500 }));
+  const assets = data ? data.assets.filter((one) => one.dso === dso) : [];
+  const soon = Math.ceil(Date.now() / 1000 / HOUR) * HOUR + HOUR;
+  const choose = (id, on) => { const next = new Set(chosen); if (on) next.add(id); else next.delete(id); setChosen(next); };
+  const look = async (event) => {
+    event.preventDefault();
+    const field = event.target.elements;
+    const trial = kind === "document" ? { dso, document: field.document.value } : formTrial(field, { dso, kind, chosen });
+    try {
+      setTrouble("");
+      setResult(await post("/api/what-if", trial));
+    } catch (error) {
+      setTrouble(error.message);
+    }
+  };
+  return html`<div class="grid">
+    <${Card} id="w-form" wide=${true} title="What if" note="Judged by the hub's own rules as if its DSO sent it now. It is not sent, not stored, and nobody learns of it.">
+      <form class="trial" onSubmit=${look}>
+        <fieldset><legend>Said as</legend>${[["foreseen", "a foreseen limit"], ["unforeseen", "an unforeseen limit"], ["document", "a document"]].map(([name, text]) => html`
+          <label class="radio"><input type="radio" name="kind" value=${name} checked=${kind === name} onChange=${() => { setKind(name); setResult(null); }} /> ${text}</label>`)}</fieldset>
+        ${kind === "document" ? html`<label class="choose full">The Unavailability_MarketDocument<textarea name="document" rows="12" required spellcheck=${false}></textarea></label>` : html`
+          <label class="choose">Grid operator<select value=${dso} onChange=${(event) => { setDso(event.target.value); setChosen(new Set()); }}>${dsos.map((one) => html`<option value=${one.id} selected=${one.id === dso}>${one.name || one.code}</option>`)}</select></label>
+          <label class="choose">Direction<select name="direction">${["consumption", "production", "both"].map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
+          ${kind === "unforeseen" ? html`<label class="choose">Action<select name="action">${["STOP", "HOLD", "START"].map((one) => html`<option value=${one}>${one}</option>`)}</select></label>`
+            : html`<label class="choose">Total, kW<input name="power" type="number" min="0" step="any" value="500" required /></label>`}
+          <label class="choose">From<input name="start" type="datetime-local" step="900" value=${localInput(soon)} required /></label>
+          <label class="choose">To<input name="end" type="datetime-local" step="900" value=${localInput(soon + 3 * HOUR)} required /></label>
+          <fieldset class="full"><legend>Assets on its grid (${plural(chosen.size, "chosen").replace("chosens", "chosen")})</legend><div class="assets">
+            ${assets.map((one) => html`<label class="radio"><input type="checkbox" name="asset" value=${one.id} checked=${chosen.has(one.id)} onChange=${(event) => choose(one.id, event.target.checked)} />
+              <span class="mrid">${codeOf(one.id)}</span> <span class="quiet">${one.maxProduction ? `+${power(one.maxProduction)} ` : ""}${one.maxConsumption ? `−${power(one.maxConsumption)}` : ""}</span></label>`)}
+            ${!assets.length && html`<p class="empty">No assets.</p>`}</div></fieldset>`}
+        <p class="full"><button type="submit" class="main">See what it would do</button> <span class="trouble" role="alert">${trouble}</span></p>
+      </form>
+    <//>
+    ${result && !result.taken && html`<section class="card wide refusal" aria-live="polite"><h2>The hub would refuse it</h2><ul class="reasons">${result.reasons.map((one) => html`<li><strong>${one.code}</strong> ${one.text}</li>`)}</ul></section>`}
+    ${result && result.taken && html`
+      <${Card} id="w-findings" wide=${true} title="What it would do" note=${`${plural(result.findings.length, "finding")}; not sent`}>
+        <${Table} caption="What it would do" rows=${result.findings} rowKey=${findingKey} sort="start" empty="Every plan would fit."
+          columns=${FINDING_COLUMNS(people, kept).filter((one) => one.name !== "dso" && one.name !== "limit")} /><//>
+      <${Effect} data=${result} people=${people} />`}
+  </div>`;
+}
+
+function formTrial(field, { dso, kind, chosen }) {
+  const start = instantOf(secondsAt(field.start.value)), end = instantOf(secondsAt(field.end.value));
+  const said = { dso, direction: field.direction.value, assets: [...chosen], start, end };
+  if (kind === "unforeseen") return { ...said, action: field.action.value };
+  return { ...said, steps: [{ start, watts: Math.round(Number(field.power.value) * 1000) }] };
+}

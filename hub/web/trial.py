@@ -1,0 +1,35 @@
+"""A limit that somebody wonders about: said in a form, or as the document that would be sent (floor 7; F3)."""
+
+from msgspec import Struct
+
+from documents.values import Identifier, Instant, Power, Reason
+from hub.values import Action, Direction
+
+
+class Step(Struct, rename="camel", forbid_unknown_fields=True):
+    """From here on, this much; whole watts."""
+
+    start: Instant
+    watts: Power
+
+
+class Trial(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What a DSO might send: a `document`, or else a limit from `start` to `end` on these assets.
+
+    With an `action` it is unforeseen; without, foreseen, with the total that `steps` give, first step first.
+    """
+
+    dso: Identifier
+    document: str = ""
+    direction: Direction = Direction.CONSUMPTION
+    assets: tuple[str, ...] = ()
+    start: Instant | None = None
+    end: Instant | None = None
+    steps: tuple[Step, ...] = ()
+    action: Action | None = None
+
+
+class Refusal(Struct):
+    """Why the hub would refuse it."""
+
+    reasons: tuple[Reason, ...]

@@ -1,0 +1,384 @@
+"""The operator's pages over HTTP: who is let in, what is answered, now and of the past; nothing is ever sent (F3)."""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, CookieJar
+
+from documents import identifiers, registry
+from hub.app import operator_pages
+from hub.clock import ORIGIN
+from hub.settings import Secret, Web
+from hub.web.session import Sessions
+from tests.system import MARKET, Member, System
+from tests.unit.test_app import ALPHA, NORTH, limit, played, schedule
+
+PASSWORD = "correct horse battery"
+HERE = {"Content-Type": "application/json"}
+START, END = (ORIGIN + timedelta(hours=hours) for hours in (1, 5))
+
+
+class Page:
+    """A browser's view of the pages, without a browser."""
+
+    def __init__(self, session: ClientSession) -> None:
+        self.session = session
+
+    async def get(self, path: str, **query: str) -> Any:  # JSON
+        async with self.session.get(path, params=query) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def post(self, path: str, body: object, **headers: str) -> tuple[int, Any]:  # JSON
+        async with self.session.post(path, data=json.dumps(body), headers={**HERE, **headers}) as answer:
+            return answer.status, await answer.json(content_type=None) if answer.status != 204 else None
+
+    async def until(self, path: str, holds: Any, **query: str) -> Any:  # a predicate of the JSON
+        async with asyncio.timeout(20):
+            while not holds(found := await self.get(path, **query)):  # noqa: ASYNC110 # as a person looks again
+                await asyncio.sleep(0.01)
+        return found
+
+
+@asynccontextmanager
+async def served(system: System, password: str = PASSWORD) -> AsyncIterator[Page]:
+    """The pages of the system's hub; nobody is logged in."""
+    web = Web(password=Secret(password), port=0)
+    pages = operator_pages(system.hub, MARKET, web, store=system.hub_store, clock=system.clock)
+    jar = CookieJar(unsafe=True)  # takes cookies of a bare address too, as browsers do
+    async with pages.running() as port, ClientSession(f"http://127.0.0.1:{port}", cookie_jar=jar) as session:
+        yield Page(session)
+
+
+@asynccontextmanager
+async def logged_in(system: System) -> AsyncIterator[Page]:
+    """The same with a session."""
+    async with served(system) as page:
+        assert await page.post("/api/login", {"password": PASSWORD}) == (204, None)
+        yield page
+
+
+async def with_a_conflict(system: System) -> tuple[Member, Member, Member]:
+    """North allows 2 kW on alpha's asset of 1 kW and bravo's of 3 kW; alpha plans 700 W, 200 W above its share."""
+    north, alpha, bravo = await played(system)
+    await alpha.ask(schedule(alpha, 700, "asset-a"))
+    await system.clock.advance(60)
+    await north.ask(limit(north, 2000, "asset-a", "asset-b", mrid="limit"))
+    return north, alpha, bravo
+
+
+# Who is let in.
+
+
+async def test_nothing_is_answered_without_a_session() -> None:
+    async with System.running() as system, served(system) as page:
+        for path in (
+            "session",
+            "overview",
+            "people",
+            "agrs/x",
+            "implications",
+            "documents",
+            "assets",
+            "points",
+            "live",
+        ):
+            async with page.session.get(f"/api/{path}") as answer:
+                assert (path, answer.status) == (path, 401)
+        assert (await page.post("/api/what-if", {"dso": "x"}))[0] == 401
+
+
+async def test_a_wrong_password_opens_nothing_and_many_close_the_door_for_a_minute() -> None:
+    async with System.running() as system, served(system) as page:
+        answers = [(await page.post("/api/login", {"password": f"guess {number}"}))[0] for number in range(11)]
+        assert answers == [401] * 10 + [429]
+        assert (await page.post("/api/login", {"password": PASSWORD}))[0] == 429
+
+        await system.clock.advance(61)
+
+        assert (await page.post("/api/login", {"password": PASSWORD}))[0] == 204
+
+
+async def test_the_cookie_is_out_of_reach_of_scripts_and_other_pages() -> None:
+    async with System.running() as system, served(system) as page:
+        body = json.dumps({"password": PASSWORD})
+        async with page.session.post("/api/login", data=body, headers=HERE) as answer:
+            (cookie,) = answer.headers.getall("Set-Cookie")
+
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+
+
+async def test_a_session_outlives_a_restart_but_not_another_password() -> None:
+    async with System.running() as system:
+        async with logged_in(system) as page:
+            (cookie,) = page.session.cookie_jar
+
+        async def knocks(password: str = PASSWORD) -> int:
+            cookies = {cookie.key: cookie.value}
+            async with served(system, password) as again, again.session.get("/api/people", cookies=cookies) as answer:
+                return answer.status
+
+        assert await knocks() == 200
+        assert await knocks("another password") == 401
+
+
+def test_a_session_ends_after_its_hours() -> None:
+    sessions = Sessions(PASSWORD, secret="of the hub", lasting=timedelta(hours=12))
+    cookie = sessions.begin(PASSWORD, ORIGIN)
+
+    assert cookie is not None
+    assert sessions.is_valid(cookie, ORIGIN + timedelta(hours=11))
+    assert not sessions.is_valid(cookie, ORIGIN + timedelta(hours=12))
+
+
+@pytest.mark.parametrize("cookie", ["", ".", "9999999999.x.", "9999999999.x.0"])
+def test_a_cookie_that_is_not_ours_is_none(cookie: str) -> None:
+    assert not Sessions(PASSWORD, secret="of the hub", lasting=timedelta(hours=12)).is_valid(cookie, ORIGIN)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Content-Type": "text/plain"}],
+)
+async def test_another_page_cannot_write(foreign: dict[str, str]) -> None:
+    async with System.running() as system, logged_in(system) as page:
+        assert (await page.post("/api/what-if", {"dso": NORTH}, **foreign))[0] == 403
+        assert (await page.post("/api/login", {"password": PASSWORD}, **foreign))[0] == 403
+
+
+async def test_every_answer_carries_a_policy_that_allows_no_inline_script_or_style() -> None:
+    async with System.running() as system, served(system) as page:
+        for path in ("/", "/app.js", "/api/session", "/no/such/file"):
+            async with page.session.get(path) as answer:
+                policy = answer.headers["Content-Security-Policy"]
+                assert "script-src 'self'" in policy
+                assert "style-src 'self'" in policy
+                assert "unsafe" not in policy
+
+
+async def test_files_outside_the_pages_are_not_served() -> None:
+    async with System.running() as system, served(system) as page:
+        for path in ("/%2e%2e/pages.py", "/..%2fpages.py", "/vendor", "/views/%2e%2e/%2e%2e/pages.py"):
+            async with page.session.get(path) as answer:
+                assert (path, answer.status) == (path, 404)
+
+
+def static(root: Path) -> list[Path]:
+    return [path for path in (root / "hub/web/static").rglob("*") if path.is_file() and path.name != "LICENSES"]
+
+
+def test_no_file_of_the_pages_names_another_origin_or_needs_inline_code(root: Path) -> None:
+    for path in static(root):
+        text = path.read_text("utf-8")
+        named = set(re.findall(r"https?://[\w./-]+", text))
+        assert (path.name, named - {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}) == (path.name, set())
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=\"|\beval\(", text), path.name
+
+
+def test_what_is_not_ours_is_as_its_registry_has_it(root: Path) -> None:
+    vendor = root / "hub/web/static/vendor"
+    versions = json.loads((vendor / "versions.json").read_text())
+
+    assert {path.name for path in vendor.iterdir()} == {*versions, "versions.json", "LICENSES"}
+    for name, told in versions.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == told["sha256"]
+
+
+# What is answered.
+
+
+async def test_the_overview_counts_what_is_there_and_lists_conflicts_first() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        await with_a_conflict(system)
+
+        found = await page.until("/api/overview", lambda seen: seen["findings"])
+
+        assert found["assets"] == {"all": 2, "onGrid": 2, "planned": 0, "limited": 0, "colliding": 1}
+        (conflict,) = found["findings"]
+        assert (conflict["excessW"], conflict["excessWh"], conflict["side"]) == (200, 800.0, "production")
+        assert [(one["state"], one["peakW"], one["copies"]) for one in found["limits"]] == [("coming", 2000, 2)]
+        assert found["documents"][0]["mrid"] == "limit"
+
+
+async def test_an_agrs_page_shows_its_plans_against_its_own_part_of_each_limit() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        await with_a_conflict(system)
+        await page.until("/api/overview", lambda seen: seen["findings"])
+
+        found = await page.get(f"/api/agrs/{identifiers.party(ALPHA)}")
+
+        begin, end = int(START.timestamp()), int(END.timestamp())
+        assert found["layers"] == [{"asset": "NDK:asset-a", "curve": [[begin, end, 700]]}]
+        (share,) = found["shares"]
+        assert (share["allowed"], share["scheduled"]) == ([[begin, end, 500]], [[begin, end, 700]])
+        assert share["excess"] == [[begin, end, 200]]
+        assert [(one["scheduledW"], one["allowedW"], one["marginW"]) for one in found["findings"]] == [(700, 500, 0)]
+
+
+async def test_a_dsos_page_lists_its_limits_and_a_limits_page_whom_it_has_reached() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        north, *_ = await with_a_conflict(system)
+        await page.until("/api/overview", lambda seen: seen["findings"])
+
+        found = await page.get(f"/api/dsos/{north.id}")
+        assert [(one["mrid"], one["assets"]) for one in found["limits"]] == [("limit", 2)]
+
+        await page.until(
+            f"/api/limits/{north.id}/limit",
+            lambda seen: all(one["messages"][-1]["state"] == "RECEIVED" for one in seen["copies"]),
+        )
+        one = await page.get(f"/api/limits/{north.id}/limit")
+        assert [(part["asset"], part["excessW"], part["planned"]) for part in one["parts"]] == [
+            ("NDK:asset-a", 200, True),
+            ("NDK:asset-b", 0, False),
+        ]
+        assert [(copy["concerned"], copy["collected"]) for copy in one["copies"]] == [(True, False), (True, False)]
+        (finding,) = one["findings"]
+        assert (finding["unplanned"], finding["marginW"]) == (["NDK:asset-b"], 1500)
+
+
+async def test_a_look_back_shows_what_was_known_then() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        await with_a_conflict(system)
+        await page.until("/api/overview", lambda seen: seen["findings"])
+        before = (ORIGIN + timedelta(seconds=30)).isoformat()
+
+        found = await page.get("/api/overview", at=before)
+
+        assert (found["limits"], found["findings"]) == ([], [])
+        assert found["assets"]["all"] == 2
+        assert "limit" not in [one["mrid"] for one in found["documents"]]
+        assert (await page.get("/api/assets", at=before))["found"] == 2
+
+
+async def test_a_document_is_shown_with_its_verdict_and_its_xml() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        await with_a_conflict(system)
+        (listed,) = (await page.get("/api/documents", q="foreseen limit"))["documents"]
+
+        found = await page.get("/api/document", sequence=str(listed["sequence"]))
+
+        assert found["document"]["verdict"] == "A01"
+        assert "\n  <mRID>limit</mRID>\n" in found["xml"]
+
+
+async def test_documents_and_assets_are_searched_and_come_in_pages() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        await with_a_conflict(system)
+
+        first = await page.get("/api/documents", limit="2")
+        rest = await page.get("/api/documents", before=str(first["before"]))
+        assert [one["businessType"] for one in first["documents"]] == ["TPS-FORESEEN", "TPS-SCHEDULES"]
+        assert (len(rest["documents"]), rest["before"]) == (3, None)
+
+        await page.until("/api/assets", lambda seen: seen["found"] == 2)
+        only = await page.get("/api/assets", limit="1")
+        assert [one["id"] for one in only["assets"]] == ["NDK:asset-a"]
+        assert [one["id"] for one in (await page.get("/api/assets", after=only["after"]))["assets"]] == ["NDK:asset-b"]
+        assert (await page.get("/api/assets", q=f"{ALPHA} asset"))["found"] == 1
+        assert [one["assets"] for one in (await page.get("/api/points"))["points"]] == [2]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"at": "yesterday"}, {"at": "2026-01-01T00:00"}, {"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}],
+)
+async def test_a_question_that_makes_no_sense_is_answered_with_what_would(query: dict[str, str]) -> None:
+    async with (
+        System.running() as system,
+        logged_in(system) as page,
+        page.session.get("/api/implications", params=query) as answer,
+    ):
+        assert answer.status == 400
+        assert "detail" in await answer.json(content_type=None)
+
+
+async def test_the_stream_tells_what_has_changed_and_ends_with_the_pages() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        north, *_ = await played(system)
+        async with page.session.get("/api/live") as stream:
+            assert b"event: hello" in await stream.content.readuntil(b"\n\n")
+            await north.ask(limit(north, 2000, "asset-a", "asset-b"))
+
+            told = b""
+            async with asyncio.timeout(20):
+                while b"limit_contents" not in told:
+                    told += await stream.content.readuntil(b"\n\n")
+
+
+# What if.
+
+
+async def what_if(page: Page, north: Member, **said: Any) -> Any:  # JSON
+    span = {"start": START.isoformat(), "end": END.isoformat()}
+    status, found = await page.post("/api/what-if", {"dso": north.id, "direction": "production", **span, **said})
+    assert status == 200, found
+    return found
+
+
+async def test_a_limit_that_is_only_thought_of_is_divided_judged_and_told_to_nobody() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        north, alpha, _ = await played(system)
+        await alpha.ask(schedule(alpha, 700, "asset-a"))
+        await page.until("/api/agrs/" + alpha.id, lambda seen: seen["layers"])
+        head, received = await system.hub_store.log.head(), len(alpha.raw)
+
+        steps = [{"start": START.isoformat(), "watts": 2000}]
+        found = await what_if(page, north, assets=["asset-a", "asset-b"], steps=steps)
+
+        assert found["taken"]
+        assert [(one["asset"], one["excessW"]) for one in found["parts"]] == [("NDK:asset-a", 200), ("NDK:asset-b", 0)]
+        assert [(one["excessW"], one["marginW"]) for one in found["findings"]] == [(200, 1500)]
+        assert (await system.hub_store.log.head(), len(alpha.raw)) == (head, received)
+
+
+async def test_an_order_that_is_only_thought_of_is_judged_alike() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        north, alpha, _ = await played(system)
+        await alpha.ask(schedule(alpha, 700, "asset-a"))
+        await page.until("/api/agrs/" + alpha.id, lambda seen: seen["layers"])
+
+        found = await what_if(page, north, assets=["asset-a"], action="STOP")
+
+        assert [(one["kind"], one["excessW"], one["limit"]) for one in found["findings"]] == [
+            ("above", 700, "unforeseen")
+        ]
+
+
+async def test_a_document_can_be_tried_and_stands_for_the_limit_it_would_replace() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        north, *_ = await with_a_conflict(system)
+        await page.until("/api/overview", lambda seen: seen["findings"])
+        update = registry.render(limit(north, 4000, "asset-a", mrid="limit", revision=2)).decode()
+
+        _, found = await page.post("/api/what-if", {"dso": north.id, "document": update})
+
+        assert (found["taken"], found["limit"]["revision"], found["findings"]) == (True, 2, [])
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"assets": ["nobody's"], "steps": [{"start": START.isoformat(), "watts": 1}]}, "Not registered"),
+        ({"assets": ["asset-a"], "steps": []}, "steps must begin"),
+        ({"assets": ["asset-a"], "end": START.isoformat()}, "start and an end"),
+        ({"document": "<nothing/>"}, "cannot be read"),
+    ],
+)
+async def test_what_the_hub_would_refuse_is_refused_with_its_reason(said: dict[str, Any], told: str) -> None:
+    async with System.running() as system, logged_in(system) as page:
+        north, *_ = await played(system)
+
+        found = await what_if(page, north, **said)
+
+        assert not found["taken"]
+        assert told in found["reasons"][0]["text"]
