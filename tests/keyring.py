@@ -51,10 +51,13 @@ class Listing(Everybody):
         self._missing = missing or set()
         self.after_refresh = set(self._missing)
         self.stale, self._encryption = stale, encryption or {}
+        self.away = False
 
-    async def refresh(self, _partner: str) -> None:
-        """Fetch the directory once more."""
-        self._missing = set(self.after_refresh)
+    async def refresh(self, _partner: str) -> bool:
+        """Fetch the directory once more, unless it is `away`."""
+        if not self.away:
+            self._missing = set(self.after_refresh)
+        return not self.away
 
     def encryption(self, code: str, at: datetime) -> Certificate:
         """As the copy has it. Raises MadesError."""

@@ -79,3 +79,9 @@ class MadesError(Exception):
         super().__init__(f"{code}: {detail}")
         assert code in CATALOGUE
         self.code, self.detail, self.message = code, detail, message
+
+
+class NotKnownYet(MadesError):
+    """The same for a partner or certificate that our copy of the directory does not list, while the directory is away:
+    it may have listed it since.
+    """

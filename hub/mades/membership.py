@@ -68,9 +68,10 @@ class Membership:
         self._loops: list[asyncio.Task[None]] = []
         self._road: Approach | None = None
 
-    async def _refresh(self, partner: str) -> None:
-        """Ask the directory out of turn; what goes wrong shows in its `trouble`."""
+    async def _refresh(self, partner: str) -> bool:
+        """Ask the directory out of turn; whether the copy is what it says, as of seconds ago at most."""
         await self.client.force(partner)
+        return self.client.trouble is None
 
     async def _join(self, party: paths.Party, hub: str) -> None:
         """Be known: fetch the directory's content and tell it how this component is reached."""

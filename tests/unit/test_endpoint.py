@@ -436,6 +436,88 @@ async def test_nothing_is_refused_because_the_copy_of_the_directory_is_too_old()
         assert (world.hub.effects, await world.north.state("points")) == (["points"], MessageState.RECEIVED)
 
 
+@asynccontextmanager
+async def hub_with(directory: Listing) -> AsyncIterator[World]:
+    """A platform whose hub has this copy of the directory."""
+    async with running("north", "alpha") as world:
+        world.hub.sealer, world.hub.refresh = Sealer(HUB, holder(HUB).keys, directory), directory.refresh
+        world.start(world.hub)
+        yield world
+
+
+async def test_the_first_messages_of_a_new_partner_wait_while_the_directory_is_away_and_hold_up_nobody() -> None:
+    directory = Listing(missing={NORTH})
+    directory.away = True
+    async with hub_with(directory) as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS, content="first")
+        await world.north.submit(HUB, "points", BusinessType.POINTS, content="second")
+        await world.run(30)
+        await world.alpha.submit(HUB, "plan", BusinessType.SCHEDULES)
+        await world.run(3)
+        assert world.hub.endpoint is not None
+        assert (world.hub.effects, world.hub.endpoint.status().waiting_to_receive) == (["plan"], 2)
+        assert await world.north.state("points") is MessageState.ACCEPTED
+
+        directory.away, directory.after_refresh = False, set()
+        await world.run(8)
+
+        assert world.hub.effects == ["plan", "first", "second"]
+        assert await world.north.state("points") is MessageState.RECEIVED
+        assert world.hub.endpoint.status().waiting_to_receive == 0
+
+
+async def test_a_partner_that_the_directory_itself_does_not_know_is_refused_at_once() -> None:
+    async with hub_with(Listing(missing={NORTH})) as world:
+        await world.north.submit(HUB, "points", BusinessType.POINTS)
+        await world.run(2)
+
+        assert world.hub.endpoint is not None
+        assert world.hub.endpoint.status().refused == {"E-UNKNOWN-RECEIVER": 1}
+
+
+async def test_a_new_partner_is_not_waited_for_longer_than_its_message_lives() -> None:
+    directory = Listing(missing={NORTH})
+    directory.away = True
+    async with hub_with(directory) as world:
+        await world.deliver_raw(world.message(expires=world.clock.now() + timedelta(seconds=20)))
+        await world.run(15)
+        assert world.hub.endpoint is not None
+        assert world.hub.endpoint.status().refused == {}
+
+        await world.run(12)
+
+        assert world.hub.endpoint.status().refused == {"E-UNKNOWN-RECEIVER": 1}
+        assert world.hub.effects == []
+
+
+async def test_no_number_of_strangers_stops_a_queue_while_the_directory_is_away() -> None:
+    directory = Listing(missing={NORTH})
+    directory.away = True
+    async with hub_with(directory) as world:
+        for number in range(100):
+            await world.deliver_raw(world.message(message_id=f"m{number}"))
+        await world.run(10)
+        await world.alpha.submit(HUB, "plan", BusinessType.SCHEDULES)
+        await world.run(3)
+
+        assert world.hub.effects == ["plan"]
+        assert world.hub.endpoint is not None
+        assert world.hub.endpoint.status().refused == {"E-UNKNOWN-RECEIVER": 84}
+
+
+async def test_copies_of_what_waits_for_the_directory_wait_with_it_and_have_one_effect() -> None:
+    directory = Listing(missing={NORTH})
+    directory.away = True
+    async with hub_with(directory) as world:
+        await world.deliver_raw(world.message())
+        await world.deliver_raw(world.message())
+        await world.run(60)
+        directory.away, directory.after_refresh = False, set()
+        await world.run(8)
+
+        assert (world.hub.effects, world.network.dead) == (["document"], [])
+
+
 async def test_nobody_but_its_receiver_can_acknowledge_a_message(world: World) -> None:
     await world.hub.stop()
     await world.hub.submit(NORTH, "assets", BusinessType.ASSETS)

@@ -64,7 +64,7 @@ class Inspector:
     async def verify(self, letter: Letter) -> Verified:
         """What the sender has signed; what it told the broker beside it must say the same.
 
-        Raises MadesError, Unavailable (the directory is too old to say).
+        Raises MadesError, NotKnownYet, Unavailable (the directory is too old to say).
         """
         verified = await self._seals.verify(letter.envelope)
         if found := contradiction(letter.delivery.properties, verified.message, self._clock.now()):
@@ -76,6 +76,7 @@ class Inspector:
 
         Raises:
             MadesError: the signature, the properties, the path, the time, or the content speaks against it.
+            NotKnownYet: the sender may be listed by now, and the directory cannot be asked.
             Unavailable: the directory is too old to say.
         """
         verified = await self.verify(letter)

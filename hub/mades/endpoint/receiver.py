@@ -6,6 +6,9 @@ content under the same id), the signature, the properties beside it, the path, t
 digest. A fault of the message is told to a sender that the broker vouches for, else the message goes to the dead
 letters. A fault of our surroundings is waited out with the message in hand, so that nothing overtakes it and nothing is
 ever FAILED for it. Deliveries are worked in arrival order, in batches of whatever has come meanwhile (R28).
+
+A sender that our copy of the directory does not list is put off while the directory is away, until its message expires:
+in hand, in its place, with nobody but a few other strangers waiting behind it.
 """
 
 import asyncio
@@ -17,14 +20,18 @@ from structlog.typing import FilteringBoundLogger
 
 from hub.errors import Forbidden, Mismatch
 from hub.mades.endpoint.inspection import Incoming, Inspector, Letter, is_standard, is_tracing
-from hub.mades.endpoint.patience import until_available
-from hub.mades.errors import MadesError
+from hub.mades.endpoint.patience import rest, until_available
+from hub.mades.errors import MadesError, NotKnownYet
 from hub.mades.message import InternalType
 from hub.mades.seal import Verified, manifest_digest_of
 from hub.ports import Clock, Commit, Delivery, Outbox, ReceivedAcknowledgement
 
 _T = TypeVar("_T")
 _CRASH_PAUSE_S: Final = 1.0
+PUT_OFF_S: Final = 5.0
+"""How long at most until what was put off is looked at again; whatever arrives brings the next look earlier."""
+STRANGERS: Final = 16
+"""How many deliveries of a queue may be put off: below every prefetch, so that no stranger can stop the queue."""
 
 Receive = Callable[[Incoming], Awaitable[None]]
 Traced = Callable[[Verified], Awaitable[None]]
@@ -38,18 +45,18 @@ class Intake:
         self.held = 0
         """Deliveries that were put and are not worked through yet."""
         self._waiting: list[Delivery] = []
-        self._bell = asyncio.Event()
+        self.bell = asyncio.Event()
+        """Rings when there is something to take."""
 
     async def put(self, delivery: Delivery) -> None:
         """Take a delivery; it is settled later, by the receiver."""
         self.held += 1
         self._waiting.append(delivery)
-        self._bell.set()
+        self.bell.set()
 
-    async def take(self) -> list[Delivery]:
-        """All that has come; waits for the first."""
-        await self._bell.wait()
-        self._bell.clear()
+    def take(self) -> list[Delivery]:
+        """All that has come."""
+        self.bell.clear()
         waiting, self._waiting = self._waiting, []
         return waiting
 
@@ -80,22 +87,30 @@ class Receiver:
 
     async def run(self, intake: Intake) -> None:
         """Work through deliveries for ever."""
+        put_off: list[Delivery] = []
         while True:
-            deliveries = await intake.take()
-            await self.take_in(deliveries)
-            intake.held -= len(deliveries)
+            if put_off:
+                await rest(self._clock, intake.bell, PUT_OFF_S)
+            else:
+                await intake.bell.wait()
+            deliveries = put_off + intake.take()
+            put_off = await self.take_in(deliveries)
+            intake.held -= len(deliveries) - len(put_off)
 
-    async def take_in(self, deliveries: Sequence[Delivery]) -> None:
-        """Work through deliveries that came together; none of them can stop the others."""
+    async def take_in(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Work through deliveries that came together; none of them can stop the others. Returns those put off."""
+        waiting = set[Delivery]()
         letters = [letter for delivery in deliveries if (letter := await self._looked_at(delivery)) is not None]
         standard = [letter for letter in letters if is_standard(letter)]
-        signed = [(each, proof) for each in letters if not is_standard(each) and (proof := await self._verified(each))]
+        others = [letter for letter in letters if not is_standard(letter)]
+        signed = [(each, proof) for each in others if (proof := await self._verified(each, waiting))]
         await self._acknowledge([(letter, proof) for letter, proof in signed if not is_tracing(letter)])
         for letter, proof in signed:
             if is_tracing(letter):
                 await self._traced(proof)
                 await letter.delivery.settle()
-        await self._take_in_standard(standard)
+        await self._take_in_standard(standard, waiting)
+        return [delivery for delivery in deliveries if delivery in waiting]
 
     async def _looked_at(self, delivery: Delivery) -> Letter | None:
         """What a delivery claims to be, or None: it was refused."""
@@ -107,10 +122,12 @@ class Receiver:
             await self._bury_unreadable(delivery)
         return None
 
-    async def _verified(self, letter: Letter) -> Verified | None:
-        """What the sender of an acknowledgement or tracing message has signed, or None: it was refused."""
+    async def _verified(self, letter: Letter, waiting: set[Delivery]) -> Verified | None:
+        """What the sender of an acknowledgement or tracing message has signed, or None: it was refused, or waits."""
         try:
             return await self._patiently(lambda: self._inspector.verify(letter), "directory")
+        except NotKnownYet as error:
+            await self._put_off(letter, error, waiting)
         except MadesError as error:
             await self._refuse(letter.delivery, error)
         except Exception:  # as above
@@ -130,37 +147,46 @@ class Receiver:
         if changed:
             self._changed(changed)
 
-    async def _take_in_standard(self, letters: Sequence[Letter]) -> None:
+    async def _take_in_standard(self, letters: Sequence[Letter], waiting: set[Delivery]) -> None:
         if not letters:
             return
         known = await self._patiently(lambda: self._inbox.known([each.key for each in letters]), "inbox")
         lines: dict[tuple[str, str], list[Letter]] = {}
         copies: list[Letter] = []
-        seen: set[tuple[str, str]] = set()
+        seen: dict[tuple[str, str], Letter] = {}
         for letter in letters:
             if letter.key in known:
                 await self._repeat(letter, known[letter.key])
             elif letter.key in seen:
                 copies.append(letter)
             else:
-                seen.add(letter.key)
+                seen[letter.key] = letter
                 document = letter.claim.ba_message_id or letter.claim.message_id
                 lines.setdefault((letter.claim.sender, document), []).append(letter)
         async with asyncio.TaskGroup() as tasks:
             for line in lines.values():
-                tasks.create_task(self._hand_over_in_order(line), name=f"{self._code}.hand_over")
+                tasks.create_task(self._hand_over_in_order(line, waiting), name=f"{self._code}.hand_over")
         for letter in copies:
-            await letter.delivery.give_back()
+            if seen[letter.key].delivery in waiting and len(waiting) < STRANGERS:
+                waiting.add(letter.delivery)
+            else:
+                await letter.delivery.give_back()
 
-    async def _hand_over_in_order(self, line: Sequence[Letter]) -> None:
-        """Give messages of one document to the business side, one after the other."""
+    async def _hand_over_in_order(self, line: Sequence[Letter], waiting: set[Delivery]) -> None:
+        """Give messages of one document to the business side, one after the other; behind one put off all wait."""
+        not_known: NotKnownYet | None = None
         for letter in line:
-            await self._hand_over(letter)
+            not_known = not_known or await self._hand_over(letter)
+            if not_known:
+                await self._put_off(letter, not_known, waiting)
 
-    async def _hand_over(self, letter: Letter) -> None:
+    async def _hand_over(self, letter: Letter) -> NotKnownYet | None:
+        """Give a message to the business side, or refuse it; returns why it can be judged only later."""
         try:
             incoming = await self._patiently(lambda: self._inspector.open(letter), "directory")
             await self._patiently(lambda: self._receive(incoming), "desk")
+        except NotKnownYet as error:
+            return error
         except Forbidden as error:
             await self._refuse(letter.delivery, MadesError("E-BA-REJECTED", str(error), message=letter.claim))
         except MadesError as error:
@@ -175,6 +201,15 @@ class Receiver:
         else:
             await letter.delivery.settle()
             self.received += 1
+        return None
+
+    async def _put_off(self, letter: Letter, why: NotKnownYet, waiting: set[Delivery]) -> None:
+        """Let a delivery wait for the directory; refuse it when it has expired, or when too many wait already."""
+        if letter.claim.expires <= self._clock.now() or len(waiting) >= STRANGERS:
+            await self._refuse(letter.delivery, MadesError(why.code, why.detail, message=letter.claim))
+            return
+        self._log.warning("message.put_off", message=letter.claim.message_id, sender=letter.claim.sender, why=str(why))
+        waiting.add(letter.delivery)
 
     async def _repeat(self, letter: Letter, digest: str) -> None:
         """It was taken in before, so its acknowledgements may have been lost: send them again (E-DUPLICATE)."""

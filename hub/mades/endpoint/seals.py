@@ -1,7 +1,7 @@
 """Closing and opening the messages of one endpoint, in a thread where they are large.
 
 A directory copy that is too old, or does not know a partner yet, is a fault of our surroundings: the copy is renewed
-once, and what cannot be judged without it waits.
+once, and what cannot be judged without it waits. Only a copy that could be renewed says for good that it knows nobody.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from hub.errors import Unavailable
-from hub.mades.errors import MadesError
+from hub.mades.errors import MadesError, NotKnownYet
 from hub.mades.message import InternalType, Message
 from hub.mades.pki import certificate_id
 from hub.mades.seal import Closed, Envelope, Sealer, Verified
@@ -26,8 +26,8 @@ STALE: Final = "E-DIRECTORY-STALE"
 PASSING: Final = frozenset({"E-UNKNOWN-RECEIVER", "E-NO-CERT", "E-CERT-EXPIRED", STALE})
 """What a newer copy of the directory may mend: a partner that has just registered, or renewed."""
 
-Refresh = Callable[[str], Awaitable[None]]
-"""Fetch the directory once more, because of this partner."""
+Refresh = Callable[[str], Awaitable[bool]]
+"""Fetch the directory once more, because of this partner; whether the copy is now what the directory says."""
 Route = Callable[[str, str, datetime], object]
 """The path to a receiver for a business type at an instant; raises MadesError when there is none."""
 
@@ -83,6 +83,7 @@ class Seals:
 
         Raises:
             MadesError: it has not, or with no certificate that counts.
+            NotKnownYet: our copy lists no such sender or certificate, and the directory cannot be asked.
             Unavailable: the directory is too old to say.
         """
 
@@ -111,8 +112,13 @@ class Seals:
         except MadesError as error:
             if error.code not in PASSING or self._refresh is None:
                 raise
-        await self._refresh(partner)
-        return await work()
+        is_fresh = await self._refresh(partner)
+        try:
+            return await work()
+        except MadesError as error:
+            if is_fresh or error.code not in PASSING:
+                raise
+            raise NotKnownYet(error.code, error.detail, message=error.message) from error
 
 
 async def _threaded(size: int, work: Callable[[], T]) -> T:
