@@ -5,7 +5,7 @@ from typing import Final, get_args
 
 import msgspec
 
-from hub.events import Event
+from hub.events import DocumentAnswered, DocumentRepeated, Event, StatusRequested
 from hub.ports import StoredEvent
 from hub.tagged import tag_of
 
@@ -31,6 +31,9 @@ TOPICS: Final = frozenset(tag_of(kind) for kind in get_args(Event) if "origin" i
 ERASURE: Final = "PayloadsErased.v1"
 """The event that records that documents were erased, by their digests; it is written before they are."""
 
+TOLD: Final = tuple(map(tag_of, (DocumentAnswered, StatusRequested, DocumentRepeated)))
+"""Of these, those that hold nothing but what their sender has said and was answered."""
+
 _recorded: Final = msgspec.msgpack.Decoder(_OfDocument)
 _erased: Final = msgspec.msgpack.Decoder(_OfErasure)
 
@@ -38,6 +41,11 @@ _erased: Final = msgspec.msgpack.Decoder(_OfErasure)
 def document_in(event: StoredEvent) -> RecordedDocument | None:
     """The document that an event records, None when it records none."""
     return _recorded.decode(event.state).origin if event.topic in TOPICS else None
+
+
+def owner_of(event: StoredEvent) -> str | None:
+    """The participant who may be shown the whole event: it sent the document; None when nobody may (docs/audit.md)."""
+    return _recorded.decode(event.state).origin.sender if event.topic in TOLD else None
 
 
 def erased_in(event: StoredEvent) -> Sequence[str]:

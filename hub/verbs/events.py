@@ -4,6 +4,7 @@ import click
 
 from hub.verbs.exporting import export, list_, show
 from hub.verbs.history import replay, trail
+from hub.verbs.proofs import prove
 from hub.verbs.verification import verify
 
 
@@ -12,5 +13,5 @@ def events() -> None:
     """Check the log, and ask it what happened."""
 
 
-for command in (verify, replay, trail, export, list_, show):
+for command in (verify, prove, replay, trail, export, list_, show):
     events.add_command(command)

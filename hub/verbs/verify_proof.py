@@ -22,6 +22,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+FORMAT = "tps-proof.v1"
+
 
 class NotProven(Exception):
     """Something of the proof does not hold."""
@@ -215,6 +217,8 @@ def unpacked_map(data: bytes, at: int, length: int) -> tuple[dict[Any, Any], int
 
 def check(proof: dict[str, Any], root_file: str, document: bytes | None) -> list[str]:
     """What the proof proves, in words. Raises NotProven."""
+    if proof["format"] != FORMAT:
+        raise NotProven(f"the proof is of the form {proof['format']}, expected {FORMAT}")
     log, size, tree, time = check_signature(proof["checkpoint"], root_file)
     proven = [f"{log} had {size} records at {time}, as the hub has signed."]
     if inclusion := proof.get("inclusion"):
