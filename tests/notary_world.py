@@ -13,11 +13,13 @@ from hub.audit.leaves import Salts
 from hub.audit.verification import Fault
 from hub.checkpoints import Checkpointer, Rhythm
 from hub.clock import ManualClock
+from hub.events import PayloadsErased
 from hub.mades import pki
 from hub.mades.certificates import CertificateType
 from hub.mades.credentials import ISSUING, ROOT
 from hub.mades.notary import Notary
 from hub.ports import Batch, NewEvent
+from hub.tagged import tag_of
 from tests.fixtures_store import Store
 
 HUB = "A01:45X-TPS-HUB-DEM8"
@@ -49,8 +51,9 @@ def answered(content: bytes, *, sender: str = "A01:ALPHA", mrid: str = "m1") -> 
 
 def erased(*contents: bytes) -> NewEvent:
     """That these documents were erased, as the hub records it."""
-    digests = [sha256(content).hexdigest() for content in contents]
-    return event(f"payloads/{digests[0]}", "PayloadsErased.v1", {"type": "PayloadsErased.v1", "digests": digests})
+    digests = tuple(sha256(content).hexdigest() for content in contents)
+    said = PayloadsErased(digests=digests, before=None, participant=None, why="test", by="ops")
+    return event(f"payloads/{digests[0]}", tag_of(said), said)
 
 
 def event(stream: str, topic: str, state: object) -> NewEvent:

@@ -5,7 +5,7 @@ from typing import Final, get_args
 
 import msgspec
 
-from hub.events import DocumentAnswered, DocumentRepeated, Event, StatusRequested
+from hub.events import DocumentAnswered, DocumentRepeated, Event, PayloadsErased, StatusRequested
 from hub.ports import StoredEvent
 from hub.tagged import tag_of
 
@@ -28,7 +28,7 @@ class _OfErasure(msgspec.Struct):
 
 TOPICS: Final = frozenset(tag_of(kind) for kind in get_args(Event) if "origin" in kind.__struct_fields__)
 """The events that record a document."""
-ERASURE: Final = "PayloadsErased.v1"
+ERASURE: Final = tag_of(PayloadsErased)
 """The event that records that documents were erased, by their digests; it is written before they are."""
 
 TOLD: Final = tuple(map(tag_of, (DocumentAnswered, StatusRequested, DocumentRepeated)))
