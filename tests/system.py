@@ -30,6 +30,7 @@ from documents.model import (
 )
 from documents.values import Identifier
 from hub.app import Hub, memory_store
+from hub.checkpoints import Signs
 from hub.clock import ManualClock
 from hub.mades.endpoint import Endpoint, Incoming
 from hub.mades.memory import MemoryNetwork
@@ -140,9 +141,15 @@ class System:
     """See the module's charter. `hub_store` is what the hub keeps."""
 
     def __init__(
-        self, stack: AsyncExitStack, tasks: asyncio.TaskGroup, *, now: datetime | None = None, seed: int = 0
+        self,
+        stack: AsyncExitStack,
+        tasks: asyncio.TaskGroup,
+        *,
+        now: datetime | None = None,
+        seed: int = 0,
+        notary: Signs | None = None,
     ) -> None:
-        self._stack, self._tasks = stack, tasks
+        self._stack, self._tasks, self._notary = stack, tasks, notary
         self.clock = ManualClock(now) if now else ManualClock()
         self.network = MemoryNetwork(self.clock, seed=seed)
         self.hub_store = memory_store(MARKET)
@@ -153,11 +160,16 @@ class System:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, *, now: datetime | None = None, seed: int = 0) -> AsyncIterator[Self]:
-        """A system with a hub and no participants yet; `seed` chooses when the network's faults happen."""
+    async def running(
+        cls, *, now: datetime | None = None, seed: int = 0, notary: Signs | None = None
+    ) -> AsyncIterator[Self]:
+        """A system with a hub and no participants yet; `seed` chooses when the network's faults happen.
+
+        With a `notary` the hub signs checkpoints of its log.
+        """
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            system = cls(stack, tasks, now=now, seed=seed)
+            system = cls(stack, tasks, now=now, seed=seed, notary=notary)
             stack.callback(system.stop_hub)
             yield system
 
@@ -215,6 +227,7 @@ class System:
             transport=self.network.attach(code),
             seals=seals_of(code),
             clock=self.clock,
+            notary=self._notary,
         )
         self._running = self._tasks.create_task(hub.run(), name="hub")
         return hub

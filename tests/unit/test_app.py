@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -25,8 +26,10 @@ from documents.model import (
 )
 from documents.values import Identifier, Interval, Period, Point, Reason
 from hub import app
+from hub.app.auditing import Audit, Stand, signed_by
 from hub.app.running import FOLLOW_S, LARGE_BYTES
-from hub.clock import ORIGIN
+from hub.audit.checkpoints import log_name
+from hub.clock import ORIGIN, ManualClock
 from hub.commands import AddParticipant, ReassignResource, SuspendParticipant
 from hub.desk import Desk
 from hub.feed import Bells
@@ -34,6 +37,7 @@ from hub.mades.message import BusinessType
 from hub.ports import OPERATOR, Scope
 from hub.rows import DOCUMENT_TRAIL
 from hub.values import Role
+from tests.notary_world import keys_in
 from tests.system import HUB, MARKET, Member, System
 
 NORTH, SOUTH = "5790000000005", "5790000000012"
@@ -378,3 +382,35 @@ async def test_a_stopped_hub_goes_on_where_it_was() -> None:
 
         assert fresh.contents() == system.hub.brain.contents()
         assert again.position == system.hub.desk.position
+
+
+async def test_a_running_hub_signs_what_its_log_holds_and_an_audit_finds_it_good(tmp_path: Path) -> None:
+    async with System.running(notary=keys_in(tmp_path, ManualClock())) as system:
+        await played(system)
+        records = system.hub.desk.position
+        assert "checkpoint_position" in {measure.name for measure in system.hub.measures()}
+
+        await system.clock.advance(MARKET.checkpoint_s + 1)
+
+        newest = await system.hub_store.checkpoints.newest()
+        assert newest is not None
+        assert newest.size == records > 0
+        audit = Audit(
+            system.hub_store,
+            Stand(log=log_name(system.hub.id)),
+            salts=app.salts_of(MARKET),
+            signature=signed_by(system.hub.id, tmp_path / "root.pem"),
+        )
+        async for _ in audit.pages(await audit.extent()):
+            pass
+        await audit.unnamed()
+        assert audit.stand.complete
+
+
+async def test_a_hub_without_keys_signs_nothing_and_works() -> None:
+    async with System.running() as system:
+        await played(system)
+
+        await system.clock.advance(MARKET.checkpoint_s + 1)
+
+        assert await system.hub_store.checkpoints.newest() is None
