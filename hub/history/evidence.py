@@ -59,3 +59,12 @@ class Sent(Struct, frozen=True, kw_only=True):
     def first(self, state: str, until: Instant) -> Instant | None:
         """When it was first known to have come to a state, up to `until`; None when it had not."""
         return min((step.at for step in self.trace if step.state == state and step.at <= until), default=None)
+
+
+class Told(Struct, frozen=True):
+    """A row as readers have it: its number in the feed, and the event or the correction it came from (R32)."""
+
+    view: str
+    key: str
+    position: int
+    sequence: int

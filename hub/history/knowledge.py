@@ -1,19 +1,22 @@
 """What one participant knew at an instant: its rows by the same projections, and which of them had reached it (R29).
 
 A row is what the hub would have told; the participant knew it once a document that carries it was confirmed by its
-gateway (RECEIVED). Until then it knew the row before. Nothing of another audience is kept.
+gateway (RECEIVED). Until then it knew the row before. Which document carries a row is known by the row's number in the
+live feed, where corrections may stand in between (R32). Nothing of another audience is kept.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from documents.values import Identifier, Instant
+from documents.values import Identifier, Instant, Interval
 from hub.brain import HubBrain
 from hub.events import Event, PushAcknowledged
-from hub.history.evidence import Received, Sent
+from hub.history.evidence import Received, Sent, Told
 from hub.ports import MessageState, Recorded, Row
 from hub.rows import AGR_ASSETS
 
@@ -22,12 +25,15 @@ NOT_SENT: Final = frozenset({AGR_ASSETS})
 
 
 class Version(Struct, frozen=True, kw_only=True):
-    """A row as it stood: `payload` None is a withdrawal. `confirmed` is when a document with it was."""
+    """A row as it stood: `payload` None is a withdrawal, `valid` the span it is about.
 
-    sequence: int
+    `sent` and `confirmed` are when a document with it was first handed to the broker, and confirmed by its receiver.
+    """
+
     position: int
     issued: Instant
     payload: Any  # a row type of hub.rows
+    valid: Interval | None = None
     sent: Instant | None = None
     confirmed: Instant | None = None
 
@@ -75,13 +81,20 @@ class Knowledge(Struct, frozen=True, kw_only=True):
 
 
 class Learner:
-    """Follows the log up to the instant, for one participant. `messages` are those made for it by then."""
+    """Follows the log up to the instant, for one participant.
 
-    def __init__(self, brain: HubBrain, participant: Identifier, at: Instant, messages: Sequence[Sent]) -> None:
+    `messages` are those made for it by then, `told` its rows as they stand in the live feeds.
+    """
+
+    def __init__(
+        self, brain: HubBrain, participant: Identifier, at: Instant, messages: Sequence[Sent], told: Iterable[Told]
+    ) -> None:
         self._brain, self._me, self._at, self._messages = brain, participant, at, messages
         self._carriers = _by_view(messages)
-        self._sequences: dict[str, int] = {}
-        self._rows: dict[str, dict[str, KnownRow]] = {}
+        self._numbers: dict[tuple[str, str], list[Told]] = defaultdict(list)
+        for each in told:
+            self._numbers[each.view, each.key].append(each)
+        self._rows: dict[str, dict[str, KnownRow]] = defaultdict(dict)
         self._collected: dict[str, list[Instant]] = {}
         self._last: Recorded[Event] | None = None
 
@@ -103,7 +116,7 @@ class Learner:
             at=self._at,
             position=self._last.position if self._last else 0,
             recorded=self._last.at if self._last else None,
-            views=tuple(_view(view, rows) for view, rows in sorted(self._rows.items())),
+            views=tuple(self._view(view) for view in sorted(self._rows)),
             documents=tuple(self._document(message) for message in self._messages),
             received=tuple(received),
         )
@@ -114,25 +127,34 @@ class Learner:
         return self._me in self._brain.state.participants
 
     def _keep(self, row: Row, recorded: Recorded[Event]) -> None:
-        sequence = self._sequences[row.view] = self._sequences.get(row.view, 0) + 1
-        carriers = self._carriers_of(row.view, sequence)
-        sent = (message.first(_TRANSPORTED, self._at) for message in carriers)
-        confirmed = (message.first(MessageState.RECEIVED, self._at) for message in carriers)
+        """Put a new version on top; the one before it has been told by now or never will be."""
+        before = self._rows[row.view].get(row.key)
+        known = self._settled(row.view, before, until=recorded.position).known if before else None
         version = Version(
-            sequence=sequence,
-            position=recorded.position,
-            issued=row.issued or recorded.at,
-            payload=row.payload,
-            sent=min(filter(None, sent), default=None),
-            confirmed=min(filter(None, confirmed), default=None),
+            position=recorded.position, issued=row.issued or recorded.at, payload=row.payload, valid=row.valid
         )
-        rows = self._rows.setdefault(row.view, {})
-        before = rows.get(row.key)
-        known = version if version.confirmed or row.view in NOT_SENT else before.known if before else None
-        if version.payload is None and (known is None or known.payload is None):
-            rows.pop(row.key, None)
-        else:
-            rows[row.key] = KnownRow(key=row.key, at_hub=version, known=known)
+        self._rows[row.view][row.key] = KnownRow(key=row.key, at_hub=version, known=known)
+
+    def _settled(self, view: str, row: KnownRow, *, until: int | None = None) -> KnownRow:
+        """The row with what became of its newest version, of which every document before `until` tells."""
+        messages = [
+            message
+            for told in self._numbers[view, row.key]
+            if row.at_hub.position <= told.position and (until is None or told.position < until)
+            for message in self._carriers_of(view, told.sequence)
+        ]
+        version = replace(
+            row.at_hub,
+            sent=min(filter(None, (one.first(_TRANSPORTED, self._at) for one in messages)), default=None),
+            confirmed=min(filter(None, (one.first(MessageState.RECEIVED, self._at) for one in messages)), default=None),
+        )
+        known = version if version.confirmed or view in NOT_SENT else row.known
+        return KnownRow(key=row.key, at_hub=version, known=known)
+
+    def _view(self, view: str) -> View:
+        settled = (self._settled(view, row) for _, row in sorted(self._rows[view].items()))
+        rows = (row for row in settled if row.at_hub.payload or (row.known and row.known.payload))
+        return View(view=view, is_sent=view not in NOT_SENT, rows=tuple(rows))
 
     def _carriers_of(self, view: str, sequence: int) -> list[Sent]:
         """The message with this row: slices of one feed do not overlap."""
@@ -183,7 +205,3 @@ def _by_view(messages: Iterable[Sent]) -> Mapping[str, tuple[list[int], list[Sen
         view: ([upto for upto, _ in pairs], [message for _, message in pairs])
         for view, pairs in ((view, sorted(each, key=lambda pair: pair[0])) for view, each in found.items())
     }
-
-
-def _view(view: str, rows: Mapping[str, KnownRow]) -> View:
-    return View(view=view, is_sent=view not in NOT_SENT, rows=tuple(rows[key] for key in sorted(rows)))

@@ -6,7 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from documents.values import Identifier
-from hub.history.evidence import Answered, Proof, Received, Sent
+from hub.history.evidence import Answered, Proof, Received, Sent, Told
 from hub.ports import FeedSlice, MessageState, StoredEvent, TraceStep
 from hub.store.database import Database
 from hub.store.log import event_of
@@ -37,6 +37,10 @@ class PostgresHistory:
     async def sent_because_of(self, positions: Sequence[int]) -> Sequence[Sent]:
         """Messages that carry a row which one of the events at these positions caused, oldest first."""
         return [_sent(record) for record in await self._database.fetch("carried", None, None, None, positions)]
+
+    async def told(self, audience: Identifier) -> Sequence[Told]:
+        """The numbers of all rows of an audience in its feeds, by view and number."""
+        return [Told(*record) for record in await self._database.fetch("told", audience)]
 
     async def events_behind(self, source: FeedSlice) -> Sequence[StoredEvent]:
         """The events that caused the rows of a message, in order."""

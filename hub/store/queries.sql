@@ -316,6 +316,10 @@ where internal_type = 'STANDARD_MESSAGE'
       where item.position = any ($4)))
 order by queued
 
+-- name: told
+-- audience
+select view, key, position, sequence from row_item where audience = $1 order by view, sequence
+
 -- name: positions_behind
 -- view, audience, after, upto: which events caused the rows of a message
 select distinct position from row_item where view = $1 and audience = $2 and sequence > $3 and sequence <= $4 order by position

@@ -1,6 +1,6 @@
 """`tps events replay | trail`: what somebody knew, and what became of a document (ARCHITECTURE 7.9)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -20,6 +20,8 @@ from hub.verbs.operating import party
 if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore
 
+SHOWN: Final = 50
+"""Rows of a view and documents that people are shown; programs get all."""
 STATES: Final = {
     MessageState.ACCEPTED: "not delivered yet",
     MessageState.DELIVERED: "delivered, not confirmed yet",
@@ -81,7 +83,8 @@ async def _learn(
 
     me: Identifier = party(participant, settings)
     brain = brain_of(settings.hub)
-    learner = Learner(brain, me, at, await store.history.sent_to(me, at))
+    messages, told = await store.history.sent_to(me, at), await store.history.told(me)
+    learner = Learner(brain, me, at, messages, told)
     async for stored in events_of(store, until=lambda event: event.at > at):
         learner.take(Recorded(brain.decode(stored.topic, stored.state), stored.position, stored.at, stored.cause))
     if not learner.is_participant:
@@ -95,22 +98,31 @@ def _told(knowledge: Knowledge, names: Names) -> Iterator[str]:
         yield f"  The log up to position {knowledge.position}, recorded {utc(knowledge.recorded)}"
     for view in knowledge.views:
         yield ""
-        yield from _view(view)
+        yield from _view(view, knowledge.at)
     yield ""
-    yield f"Documents made for it: {len(knowledge.documents)}"
-    for document in knowledge.documents:
+    yield f"Documents made for it: {len(knowledge.documents)}{_shown_of(knowledge.documents)}"
+    for document in knowledge.documents[-SHOWN:]:
         yield f"  {_document(document)}"
     yield ""
-    yield f"Documents that had come from it: {len(knowledge.received)}"
-    for received in knowledge.received:
+    yield f"Documents that had come from it: {len(knowledge.received)}{_shown_of(knowledge.received)}"
+    for received in knowledge.received[-SHOWN:]:
         yield f"  {utc(received.received)}  {received.business_type:<14}  {received.document}  sha256 {received.digest}"
 
 
-def _view(view: View) -> Iterator[str]:
-    said = "" if view.is_sent else " (what it said itself, as the hub had it)"
-    yield f"{view.view}: {len(view.rows)} rows{said}"
-    for row in view.rows:
+def _view(view: View, at: Instant) -> Iterator[str]:
+    """What still counts at the instant, the newest rows; the rest is for programs."""
+    said = " (what it said itself, as the hub had it)" if not view.is_sent else ""
+    standing = [row for row in view.rows if row.at_hub.valid is None or row.at_hub.valid.end > at]
+    ended = len(view.rows) - len(standing)
+    left_out = f", {ended} more have ended (--json)" if ended else ""
+    yield f"{view.view}: {len(standing)} rows{said}{left_out}{_shown_of(standing)}"
+    newest = sorted(standing, key=lambda row: row.at_hub.position)[-SHOWN:]
+    for row in sorted(newest, key=lambda row: row.key):
         yield from _row(row, view)
+
+
+def _shown_of(things: Sequence[object]) -> str:
+    return f", the newest {SHOWN} (all: --json)" if len(things) > SHOWN else ""
 
 
 def _row(row: KnownRow, view: View) -> Iterator[str]:

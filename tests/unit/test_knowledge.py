@@ -8,7 +8,7 @@ import pytest
 
 from documents.values import Identifier, Instant
 from hub.brain import BrainSettings, HubBrain
-from hub.history.evidence import Sent
+from hub.history.evidence import Sent, Told
 from hub.history.knowledge import Knowledge, KnownRow, Learner
 from hub.ports import FeedSlice, MessageState, TraceStep
 from hub.rows import AGR_ASSETS, AGR_LIMITS, DSO_ASSETS, AgrLimit
@@ -34,8 +34,28 @@ def message(view: str, audience: Identifier, after: int, upto: int, **at: Instan
     )
 
 
-def learned(world: World, who: Identifier, at: Instant, messages: Sequence[Sent] = ()) -> Knowledge:
-    learner = Learner(HubBrain(BrainSettings(HUB, SECRET)), who, at, messages)
+def numbered(world: World, who: Identifier, corrections: Sequence[Told]) -> list[Told]:
+    """The rows of an audience as its live feeds have them; a correction moves what follows it."""
+    brain, told = HubBrain(BrainSettings(HUB, SECRET)), list[Told]()
+    for recorded in world.log:
+        for row in brain.rows(recorded):
+            if row.audience == who:
+                before = [one for one in (*told, *corrections) if one.view == row.view]
+                number = 1 + max((one.sequence for one in before if one.position < recorded.position), default=0)
+                number = max(number, 1 + max((one.sequence for one in told if one.view == row.view), default=0))
+                told.append(Told(row.view, row.key, recorded.position, number))
+        brain.evolve(recorded)
+    return [*told, *corrections]
+
+
+def learned(
+    world: World,
+    who: Identifier,
+    at: Instant,
+    messages: Sequence[Sent] = (),
+    corrections: Sequence[Told] = (),
+) -> Knowledge:
+    learner = Learner(HubBrain(BrainSettings(HUB, SECRET)), who, at, messages, numbered(world, who, corrections))
     for recorded in world.log:
         if recorded.at <= at:
             learner.take(recorded)
@@ -149,9 +169,20 @@ def test_a_document_is_told_with_its_state_at_that_instant_and_when_it_was_colle
     )
 
 
-def test_sequences_are_those_of_the_live_feed(world: World) -> None:
-    live = [row.key for row in world.feed(AGR_LIMITS, ALPHA)]
+def test_r32_a_correction_in_the_feed_tells_the_version_that_stood_and_moves_what_follows(world: World) -> None:
+    """A rebuild appended the first version once more as number 2, so the update is number 3."""
+    key, half_past = world.copy(ALPHA).mrid, NOON + timedelta(hours=0.5)
+    first = next(one.position for one in world.log if "limit" in world.brain.stream_of(one.event))
+    correction = Told(AGR_LIMITS, key, first + 1, 2)
+    sent = [
+        message(AGR_LIMITS, ALPHA, 1, 2, received=NOON + SECOND),
+        message(AGR_LIMITS, ALPHA, 2, 3, transported=half_past, received=half_past + 5 * SECOND),
+    ]
 
-    (row,) = rows(learned(world, ALPHA, NOON + timedelta(hours=1)), AGR_LIMITS)
+    (before,) = rows(learned(world, ALPHA, half_past + SECOND, sent, [correction]), AGR_LIMITS)
+    (after,) = rows(learned(world, ALPHA, half_past + 5 * SECOND, sent, [correction]), AGR_LIMITS)
 
-    assert row.at_hub.sequence == len(live) == 2
+    assert before.known is not None
+    assert (before.known.payload.revision, before.known.confirmed) == (1, NOON + SECOND)
+    assert (before.at_hub.payload.revision, before.at_hub.sent) == (2, half_past)
+    assert after.known == after.at_hub

@@ -91,3 +91,25 @@ async def test_whoever_was_no_participant_then_knew_nothing(database_url: Databa
     assert (before.exit_code, no_time.exit_code) == (1, 2)
     assert "was no participant at 2026-11-24 11:00:00Z" in before.output
     assert "'noon' is no time. Give one such as" in no_time.output
+
+
+async def test_people_are_shown_what_still_counts_and_the_newest_of_it_programs_get_all(
+    database_url: DatabaseUrl, world: World
+) -> None:
+    for number in range(60):
+        world.register(ALPHA, f"H{number:02}", "P1", produces=3000)
+    url = await database_url()
+    async with await PostgresStore.open(url, component=HUB) as store:
+        await keep(world, store)
+
+    text = (await replayed(url, "--as", "45X-AGR-ALPHA--N", "--at", "2026-11-25T13:00Z")).output
+    everything = await replayed(url, "--as", "45X-AGR-ALPHA--N", "--at", "2026-11-25T13:00Z", "--json")
+
+    assert "agr_limits: 0 rows, 1 more have ended (--json)" in text
+    assert "agr_assets: 61 rows (what it said itself, as the hub had it), the newest 50 (all: --json)" in text
+    assert ("NDK:H59" in text, "NDK:H09" in text) == (True, False)
+    assert {view["view"]: len(view["rows"]) for view in json.loads(everything.stdout)["views"]} == {
+        "acknowledgements": 61,
+        "agr_assets": 61,
+        "agr_limits": 1,
+    }
