@@ -19,6 +19,7 @@ from documents.values import Identifier, Reason
 from gateways.demo.cast import ASSETS, BATTERY, CHP, COOLER, FLEET, HEAT_PUMP, N1, NORTH, PLANT, PLAYERS, POINTS, Player
 from gateways.inbound import Inbound
 from hub import app, compose
+from hub.aggregates.fairness import Weighted, rated_power
 from hub.app import parts
 from hub.brain import PROJECTIONS, HubBrain
 from hub.ports import Recorded, Row
@@ -306,6 +307,47 @@ async def test_two_totals_that_give_the_same_share_look_the_same() -> None:
 
     _compare("alpha", one["alpha"], other["alpha"])
     assert any("200000" in line for line in one["alpha"])
+
+
+async def test_whoever_reconstructs_a_total_from_an_explanation_is_left_with_all_of_them(grid: Platform) -> None:
+    """R37: for whatever the others may be rated there are totals that explain alpha's share in the same words."""
+    totals = (700_000, 100_001, 345_678)
+    rest = BATTERY.consumes + COOLER.consumes
+    body = {
+        "direction": "consumption",
+        "series": [
+            {
+                "assets": [HEAT_PUMP.id, BATTERY.id, COOLER.id],
+                "periods": [grid.period(hour, hour + 1, total) for hour, total in enumerate(totals)],
+            }
+        ],
+    }
+    await grid.north.write("POST", "/limits/foreseen", body)
+    (told,) = await grid.alpha.items("/limits/changes", timeout=30)
+
+    explained = await grid.alpha.get(f"/limits/{told['mrid']}/explanation")
+
+    (share,) = explained["shares"]
+    own = shares(told)[HEAT_PUMP.id]
+    assert (share["lowest"], share["highest"], share["rated"]) == (min(own), max(own), HEAT_PUMP.consumes)
+    assert not _numbers(explained) & {*totals, rest, rest + HEAT_PUMP.consumes}
+    for others in range(1, 4 * rest, 99_991):
+        assert all(_totals_behind(watts, others) for watts in own), f"{others} W of others would be ruled out"
+
+
+def _numbers(body: Json) -> set[int]:
+    """Every number in a body, also within texts but for the ids."""
+    return {int(number) for number in re.findall(r"(?<![0-9a-f])[0-9]+(?![0-9a-f])", str(body))}
+
+
+def _totals_behind(share: int, others: int) -> list[int]:
+    """The totals that give alpha's asset this share when others are rated so many watts together."""
+    own, near = Identifier(HEAT_PUMP.id), share * (HEAT_PUMP.consumes + others) // HEAT_PUMP.consumes
+    assets = [
+        Weighted(own, Identifier("alpha"), HEAT_PUMP.consumes),
+        Weighted(Identifier("other"), Identifier("bravo"), others),
+    ]
+    return [total for total in range(max(0, near - 3), near + 4) if rated_power(total, assets)[own] == share]
 
 
 async def test_a_copy_does_not_tell_whether_the_limit_was_shared(grid: Platform) -> None:
