@@ -3,13 +3,11 @@
 Only what belongs to a place is replaced: host names, ports, the addresses of the databases.
 """
 
-import asyncio
 import json
 import os
 import re
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -20,47 +18,13 @@ from gateways.demo.rabbitmq_node import RabbitNode, find_server, free_ports
 from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
 from hub.store.embedded import EmbeddedPostgres
+from tests.docs.walking import Shell
 from tests.fixtures_broker import unavailable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 HOST = "127.0.0.1"
 BEGIN, END = "## From nothing to a platform on several machines", "## Component Directory"
 PORTS = ("8443", "8440", "8080", "8081", "8082", "5671")
-PATIENCE_S = 150
-
-
-class Shell:
-    """Runs one block after the other in a folder; what a block leaves running ends with the test."""
-
-    def __init__(self, folder: Path, localised: Callable[[str], str], environment: dict[str, str]) -> None:
-        self._folder, self._localised, self._environment = folder, localised, environment
-        self._groups: list[int] = []
-
-    async def run(self, block: str) -> str:
-        """What a block printed. Fails with all of it when the block does not end well."""
-        output = self._folder / f"block-{len(self._groups)}"
-        with output.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                *("bash", "-euo", "pipefail", "-c", self._localised(block)),
-                cwd=self._folder,
-                env=self._environment,
-                stdout=file,
-                stderr=file,
-                start_new_session=True,
-            )
-            self._groups.append(process.pid)
-            async with asyncio.timeout(PATIENCE_S):
-                code = await process.wait()
-        assert code == 0, f"{block}\n{output.read_text(errors='replace')[-4000:]}"
-        return output.read_text()
-
-    def end(self) -> None:
-        """End what runs on."""
-        for group in self._groups:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
