@@ -1,4 +1,4 @@
-"""A gateway as a process of its own.
+"""A gateway as a process of its own: database, lock, broker, signals, probes.
 
 Opens the real database and the road to the broker as the settings say (floor 7).
 """
@@ -6,16 +6,18 @@ Opens the real database and the road to the broker as the settings say (floor 7)
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final, Protocol
 
 import asyncpg
 import structlog
+from aiohttp import web
 
 from gateways.brain import GatewayBrain, Trade
 from gateways.gateway import Gateway, identity
 from hub.clock import SystemClock
 from hub.desk import Desk
+from hub.errors import Unavailable
 from hub.feed import Bells
 from hub.mades.endpoint import Seals
 from hub.mades.membership import Membership
@@ -23,11 +25,13 @@ from hub.mades.paths import Party
 from hub.ports import Clock, Transport
 from hub.settings import EMBEDDED, GatewaySettings
 from hub.store.embedded import EmbeddedPostgres, running_url
+from hub.store.leadership import STANDING_BY, WAITING, leadership
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
+from hub.web.health import Health, listening
 from hub.web.sockets import allow_many_sockets
 
-RETRY_S: Final = 2.0
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 DATABASE: Final = "gateway"
 log = structlog.get_logger("gateways.process")
 
@@ -47,52 +51,109 @@ class Build(Protocol):
         """The gateway, not running yet."""
 
 
+class _Process:
+    """The gateway before and while it runs, so that signals are answered from the first moment."""
+
+    def __init__(self) -> None:
+        self.gateway: Gateway | None = None
+        self.has_lost_database = False
+        self.waiting = WAITING
+        self._main = asyncio.current_task()
+
+    def stop(self) -> None:
+        """End in good order, or give up waiting to begin."""
+        if self.gateway:
+            self.gateway.stop()
+        elif self._main:
+            self._main.cancel()
+
+    def stand_by(self) -> None:
+        """Another process holds the log: nothing is wrong here."""
+        self.waiting = STANDING_BY
+
+    def lose_database(self) -> None:
+        """The session that made this the one gateway is gone: another may take over at any moment."""
+        self.has_lost_database = True
+        log.error("gateway.database_lost")
+        self.stop()
+
+    def probes(self) -> web.Application:
+        """What is served until the gateway opens its own door."""
+        app = web.Application()
+        app.add_routes(Health(trouble=lambda: self.waiting, measures=lambda: ()).routes())
+        return app
+
+
 async def serve(settings: GatewaySettings, build: Build) -> None:
-    """Run a gateway until SIGINT or SIGTERM.
+    """Run a gateway until SIGINT or SIGTERM; a second one on the same database stands by until the first is gone.
 
     Raises:
         SettingsError: the database refuses us or holds the store of another component, or we are not registered.
-        Unavailable: the database does not answer.
+        Unavailable: the database does not answer, or is lost.
     """
     allow_many_sockets()
-    membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
+    process, loop = _Process(), asyncio.get_running_loop()
+    for name in STOPPING:
+        loop.add_signal_handler(name, process.stop)
+    try:
+        with suppress(asyncio.CancelledError):
+            await _serve(settings, build, process)
+    finally:
+        for name in STOPPING:
+            loop.remove_signal_handler(name)
+    if process.has_lost_database:
+        raise Unavailable("The session at the database was lost. Start the gateway again.")
+
+
+async def _serve(settings: GatewaySettings, build: Build, process: _Process) -> None:
+    _membership(settings)  # who is not registered is told at once
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
-        who = identity(settings)
-        membership.must_be(who.me.id, "participant.id")
+        async with listening(process.probes(), settings.http):
+            url = await stack.enter_async_context(_database(settings))
+            await migrate(url)
+            lock = leadership(url, process.lose_database, standing_by=process.stand_by)
+            await stack.enter_async_context(lock)
+        membership = _membership(settings)  # its certificates may have been renewed while we stood by
+        store = await stack.enter_async_context(await _open(settings, url))
         transport = await stack.enter_async_context(
             membership.exchanging(
-                Party(settings.participant.role), hub=who.hub.id, heartbeat_s=settings.broker.heartbeat_s
+                Party(settings.participant.role), hub=identity(settings).hub.id, heartbeat_s=settings.broker.heartbeat_s
             )
         )
-        gateway = build(settings, store=store, transport=transport, seals=membership.seals, clock=SystemClock())
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, gateway.stop)
-        await gateway.run()
+        process.gateway = build(settings, store=store, transport=transport, seals=membership.seals, clock=SystemClock())
+        await process.gateway.run()
+
+
+def _membership(settings: GatewaySettings) -> Membership:
+    membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
+    membership.must_be(identity(settings).me.id, "participant.id")
+    return membership
 
 
 @asynccontextmanager
 async def opened_store(settings: GatewaySettings) -> AsyncIterator[PostgresStore]:
-    """The gateway's store; an embedded server runs for as long as the block lasts.
+    """The gateway's store, for a command beside the gateway; an embedded server runs for as long as the block lasts.
 
     Raises SettingsError, Unavailable.
     """
-    async with AsyncExitStack() as stack:
-        url = settings.database.url.reveal()
-        if url == EMBEDDED:
-            url = running_url(settings.database.dir, DATABASE) or ""
-            if not url or not await _answers(url):
-                server = EmbeddedPostgres(settings.database.dir, durable=True)
-                url = await (await stack.enter_async_context(server)).database(DATABASE)
+    async with _database(settings) as url:
         await migrate(url)
-        yield await stack.enter_async_context(
-            await PostgresStore.open(
-                url,
-                component=identity(settings).me.id,
-                min_connections=settings.database.pool_min,
-                max_connections=settings.database.pool_max,
-            )
-        )
+        async with await _open(settings, url) as store:
+            yield store
+
+
+@asynccontextmanager
+async def _database(settings: GatewaySettings) -> AsyncIterator[str]:
+    """The URL of the gateway's database."""
+    url = settings.database.url.reveal()
+    if url != EMBEDDED:
+        yield url
+        return
+    if (running := running_url(settings.database.dir, DATABASE)) and await _answers(running):
+        yield running
+        return
+    async with EmbeddedPostgres(settings.database.dir, durable=True) as postgres:
+        yield await postgres.database(DATABASE)
 
 
 @asynccontextmanager
@@ -121,3 +182,12 @@ async def _answers(url: str) -> bool:
         return False
     await connection.close()
     return True
+
+
+async def _open(settings: GatewaySettings, url: str) -> PostgresStore:
+    return await PostgresStore.open(
+        url,
+        component=identity(settings).me.id,
+        min_connections=settings.database.pool_min,
+        max_connections=settings.database.pool_max,
+    )

@@ -14,7 +14,7 @@ from hub.values import Role
 def agr(sources: Sources) -> None:
     """Run the gateway of an aggregator or balance responsible party.
 
-    SIGINT and SIGTERM end it in good order.
+    A second one on the same database stands by until the first one is gone. SIGINT and SIGTERM end it in good order.
     """
     from gateways import process  # noqa: PLC0415 - `tps agr --help` need not load a broker's client
     from gateways.agr.app import build  # noqa: PLC0415

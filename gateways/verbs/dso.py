@@ -14,7 +14,7 @@ from hub.values import Role
 def dso(sources: Sources) -> None:
     """Run the gateway of a distribution system operator.
 
-    SIGINT and SIGTERM end it in good order.
+    A second one on the same database stands by until the first one is gone. SIGINT and SIGTERM end it in good order.
     """
     from gateways import process  # noqa: PLC0415 - `tps dso --help` need not load a broker's client
     from gateways.dso.app import build  # noqa: PLC0415

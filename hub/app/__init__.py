@@ -6,7 +6,7 @@
 
 from hub.app.pages import operator_pages
 from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store, projecting_brain, salts_of
-from hub.app.process import database, leadership, maintaining, open_store, operating, reading, serve
+from hub.app.process import database, maintaining, open_store, operating, reading, serve
 from hub.app.renewal import renew
 from hub.app.running import Hub
 
@@ -17,7 +17,6 @@ __all__ = [
     "brain_of",
     "database",
     "hub_id",
-    "leadership",
     "letterhead",
     "maintaining",
     "memory_store",

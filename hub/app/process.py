@@ -1,10 +1,8 @@
 """The hub on real ground: database, lock, broker, signals, probes; and the operator's own desk on the same log."""
 
 import asyncio
-import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -26,19 +24,14 @@ from hub.mades.notary import Notary
 from hub.mades.paths import Party
 from hub.projections.catalogue import CATALOGUE
 from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettings
-from hub.store.condition import LEADER_LOCK
 from hub.store.embedded import EmbeddedPostgres, running_url
+from hub.store.leadership import STANDING_BY, WAITING, leadership
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
 from hub.web.health import Health, listening
 from hub.web.sockets import allow_many_sockets
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
-RETRY_S: Final = 2.0
-NAME_MAX: Final = 63
-"""Bytes of a session's name that PostgreSQL keeps."""
-COMMITS: Final = "tps"
-"""The channel on which every commit tells the head of the log (`commit_batch`)."""
 DATABASE: Final = "hub"
 
 log = structlog.get_logger("hub.app")
@@ -50,6 +43,7 @@ class _Process:
     def __init__(self) -> None:
         self.hub: Hub | None = None
         self.has_lost_database = False
+        self._waiting = WAITING
         self._main = asyncio.current_task()
 
     def stop(self) -> None:
@@ -65,6 +59,14 @@ class _Process:
         log.error("hub.database_lost")
         self.stop()
 
+    def stand_by(self) -> None:
+        """Another process holds the log: nothing is wrong here."""
+        self._waiting = STANDING_BY
+
+    def lead(self) -> None:
+        """The log is ours to work on."""
+        self._waiting = WAITING
+
     def hear(self, position: int) -> None:
         """Somebody has committed: the hub itself, or the command line."""
         if self.hub:
@@ -73,7 +75,7 @@ class _Process:
     def health(self) -> Health:
         """Not ready until the hub runs."""
         return Health(
-            trouble=lambda: self.hub.trouble() if self.hub else "waiting to begin",
+            trouble=lambda: self.hub.trouble() if self.hub else self._waiting,
             measures=lambda: self.hub.measures() if self.hub else (),
         )
 
@@ -100,15 +102,18 @@ async def serve(settings: HubSettings) -> None:
 
 
 async def _serve(settings: HubSettings, process: _Process) -> None:
-    membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
-    membership.must_be(hub_id(settings.hub), "hub.id")
+    _membership(settings)  # who is not registered is told at once
     async with AsyncExitStack() as stack:
         app = web.Application()
         app.add_routes(process.health().routes())
         await stack.enter_async_context(listening(app, settings.http))
         url = await stack.enter_async_context(database(settings))
         await migrate(url)
-        await stack.enter_async_context(leadership(url, process.lose_database, process.hear))
+        await stack.enter_async_context(
+            leadership(url, process.lose_database, process.hear, standing_by=process.stand_by)
+        )
+        process.lead()
+        membership = _membership(settings)  # its certificates may have been renewed while we stood by
         store = await stack.enter_async_context(await open_store(settings, url))
         transport = await stack.enter_async_context(
             membership.exchanging(Party.HUB, hub=membership.code, heartbeat_s=settings.broker.heartbeat_s)
@@ -125,6 +130,12 @@ async def _serve(settings: HubSettings, process: _Process) -> None:
             pages = operator_pages(process.hub, settings.hub, settings.web, store=store, clock=SystemClock())
             await stack.enter_async_context(pages.running())
         await process.hub.run()
+
+
+def _membership(settings: HubSettings) -> Membership:
+    membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
+    membership.must_be(hub_id(settings.hub), "hub.id")
+    return membership
 
 
 @asynccontextmanager
@@ -214,39 +225,3 @@ async def open_store(settings: HubSettings, url: str) -> PostgresStore:
     )
     await store.projections.begin({entry.name: entry.version for entry in CATALOGUE})
     return store
-
-
-@asynccontextmanager
-async def leadership(
-    url: str, lost: Callable[[], None], heard: Callable[[int], None] = lambda _: None
-) -> AsyncIterator[None]:
-    """Be the one hub of this database: wait as the standby until the other's session has ended.
-
-    `lost` is called when our own session ends before the block does, `heard` with the position of each commit.
-    """
-    name = f"tps hub, process {os.getpid()} on {socket.gethostname()}"[:NAME_MAX]
-    connection = await asyncpg.connect(url, server_settings={"application_name": name})
-    try:
-        if not await _leads(connection):
-            log.info("hub.standby")
-            while not await _leads(connection):  # noqa: ASYNC110 # the other process has no way to tell us
-                await asyncio.sleep(RETRY_S)
-
-        def ended(_: object) -> None:
-            lost()
-
-        def committed(_connection: object, _pid: int, _channel: str, position: object) -> None:
-            heard(int(str(position)))
-
-        connection.add_termination_listener(ended)
-        await connection.add_listener(COMMITS, committed)
-        try:
-            yield
-        finally:
-            connection.remove_termination_listener(ended)
-    finally:
-        await connection.close()
-
-
-async def _leads(connection: "asyncpg.Connection[asyncpg.Record]") -> bool:
-    return bool(await connection.fetchval("select pg_try_advisory_lock($1, $2)", *LEADER_LOCK))

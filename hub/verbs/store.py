@@ -180,7 +180,7 @@ def _lines(found: Condition) -> Iterator[str]:
 
 def _holder(found: Condition) -> str:
     if found.holder is None:
-        return "no hub has the lock"
+        return "no process has the lock"
     holder = found.holder
     return f"{holder.name} from {holder.address} since {holder.since:%Y-%m-%dT%H:%M:%SZ} (session {holder.pid})"
 

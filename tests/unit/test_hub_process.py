@@ -13,12 +13,13 @@ from click.testing import CliRunner
 
 from documents.identifiers import party
 from hub import app
-from hub.app import process
 from hub.cli import tps
 from hub.commands import AddParticipant
 from hub.directory.values import Party
 from hub.errors import SettingsError
 from hub.settings import Broker, Database, Http, HubSettings, Mades, Secret
+from hub.store import leadership as leading
+from hub.store.leadership import STANDING_BY, leadership
 from hub.values import Role
 from tests.fixtures_store import DatabaseUrl
 from tests.founded import founded
@@ -33,16 +34,16 @@ pytestmark = pytest.mark.slow
 async def test_a_second_hub_stands_by_until_the_first_is_gone(
     database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "RETRY_S", 0.01)
+    monkeypatch.setattr(leading, "RETRY_S", 0.01)
     url = await database_url()
     second_leads = asyncio.Event()
 
     async def second() -> None:
-        async with app.leadership(url, lambda: None):
+        async with leadership(url, lambda: None):
             second_leads.set()
 
     async with asyncio.TaskGroup() as tasks:
-        async with app.leadership(url, lambda: None):
+        async with leadership(url, lambda: None):
             tasks.create_task(second())
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(second_leads.wait(), 0.1)
@@ -51,7 +52,7 @@ async def test_a_second_hub_stands_by_until_the_first_is_gone(
 
 async def test_a_hub_that_loses_its_session_is_told(database_url: DatabaseUrl) -> None:
     url, lost = await database_url(), asyncio.Event()
-    async with app.leadership(url, lost.set):
+    async with leadership(url, lost.set):
         other = await asyncpg.connect(url)
         await other.execute(
             "select pg_terminate_backend(pid) from pg_locks join pg_database on oid = database "
@@ -67,7 +68,7 @@ async def test_r1_the_hub_hears_at_once_of_what_the_command_line_commits(databas
     settings = HubSettings(hub=MARKET, database=Database(url=Secret(url)))
     heard: asyncio.Queue[int] = asyncio.Queue()
 
-    async with app.leadership(url, lambda: None, heard.put_nowait), app.operating(settings) as (desk, _):
+    async with leadership(url, lambda: None, heard.put_nowait), app.operating(settings) as (desk, _):
         await desk.submit(AddParticipant(participant=party(NORTH), role=Role.DSO, by="ops"), cause="cli")
 
         assert await asyncio.wait_for(heard.get(), 20) == desk.position == 1
@@ -102,6 +103,27 @@ async def test_the_hub_serves_on_a_real_database_and_broker_until_it_is_told_to_
                 assert not serving.done()
             async with session.get(f"http://127.0.0.1:{settings.http.port}/metrics") as answer:
                 assert "tps_log_position 0.0" in await answer.text()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await serving
+
+
+async def test_nf2_a_hub_that_stands_by_tells_its_probe_so(database_url: DatabaseUrl, tmp_path: Path) -> None:
+    code, url = app.hub_id(MARKET), await database_url()
+    async with founded(tmp_path, {code: Party.HUB}, hub=code) as platform, leadership(url, lambda: None):
+        settings = HubSettings(
+            hub=MARKET,
+            database=Database(url=Secret(url)),
+            mades=Mades(dir=platform.member(code)),
+            http=Http(port=free_port()),
+        )
+        serving = asyncio.create_task(app.serve(settings))
+        async with asyncio.timeout(30), ClientSession() as session:
+            while True:
+                if await status(session, ready := f"http://127.0.0.1:{settings.http.port}/health/ready") == 503:
+                    async with session.get(ready) as answer:
+                        if await answer.text() == f"{STANDING_BY}\n":
+                            break
+                assert not serving.done()
             os.kill(os.getpid(), signal.SIGTERM)
             await serving
 

@@ -24,6 +24,7 @@ from hub.desk import Desk
 from hub.projections.catalogue import CATALOGUE
 from hub.settings import Database, HubSettings, Secret
 from hub.store.embedded import EmbeddedPostgres
+from hub.store.leadership import leadership
 from hub.store.shadow import Difference, Shadow
 from hub.values import Role
 from hub.verbs.projections import words
@@ -160,7 +161,7 @@ async def test_another_version_is_left_to_a_hub_that_runs(url: str) -> None:
         printed, _ = await process.communicate()
         return process.returncode, printed.decode()
 
-    async with app.leadership(url, lambda: None):
+    async with leadership(url, lambda: None):
         code, told = await command()
         assert (code, "Start the hub with this program" in told) == (1, True)
     code, told = await command()

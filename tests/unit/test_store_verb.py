@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hub import app
 from hub.cli import tps
 from hub.store.embedded import EmbeddedPostgres
+from hub.store.leadership import leadership
 from hub.store.migrate import migrations
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import DatabaseUrl
@@ -23,7 +23,7 @@ async def test_the_condition_of_a_database_is_told(database_url: DatabaseUrl) ->
         await happen(store, "Happened.v1", b"1")
         await queue(store, "d1")
 
-    async with app.leadership(url, lambda: None):
+    async with leadership(url, lambda: None):
         told = await run(url, "store", "status")
         found = json.loads(await run(url, "store", "status", "--json"))
 
@@ -32,10 +32,10 @@ async def test_the_condition_of_a_database_is_told(database_url: DatabaseUrl) ->
     assert lines["schema"] == f"version {NEWEST}"
     assert lines["head"].startswith("1 of 20")
     assert lines["lag"].startswith("1 messages not delivered, the oldest since 20")
-    assert lines["holder"].startswith("tps hub, process ")
+    assert lines["holder"].startswith("tps, process ")
     assert (found["component"], found["version"], found["head"], found["waiting"]) == (HUB_CODE, NEWEST, 1, 1)
     assert found["size_bytes"] > 1_000_000
-    assert found["holder"]["name"].startswith("tps hub, process ")
+    assert found["holder"]["name"].startswith("tps, process ")
 
 
 async def test_a_database_without_schema_ends_with_1_and_is_brought_forward(postgres: EmbeddedPostgres) -> None:
@@ -49,7 +49,7 @@ async def test_a_database_without_schema_ends_with_1_and_is_brought_forward(post
     assert told.count("missing: ") == len(migrations())
     assert moved.splitlines()[-1] == f"Schema version {NEWEST}, {len(migrations())} applied."
     assert again == f"Schema version {NEWEST}, 0 applied.\n"
-    assert "no hub has the lock" in await run(url, "store", "status")
+    assert "no process has the lock" in await run(url, "store", "status")
 
 
 async def test_a_backup_of_a_gateway_comes_back_into_an_empty_database(
