@@ -6,11 +6,12 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
 from gateways.demo.cast import BATTERY, HEAT_PUMP, PLAYERS
+from hub.errors import Unavailable
 
 if TYPE_CHECKING:
     from gateways.demo.day import Seen
@@ -46,8 +47,16 @@ RABBITMQ: Final = "rabbitmq"
     default=EMBEDDED,
     help="`embedded`: everything in one process. `rabbitmq`: a process for each part, over a real broker.",
 )
+@click.option(
+    "--against",
+    type=click.File(),
+    help="Start nothing: play the day at a running platform, whose addresses and tokens this file holds as `env` in "
+    "the folder of a demo does (-: standard input).",
+)
 @click.pass_context
-def demo(context: click.Context, *, once: bool, directory: Path, port: int, broker: str) -> None:
+def demo(
+    context: click.Context, *, once: bool, directory: Path, port: int, broker: str, against: TextIO | None
+) -> None:
     """Run the whole platform on this machine and play a sample day.
 
     PostgreSQL, AMQP broker, component directory, hub, two DSO gateways and three AGR gateways. Stop it with ctrl-C or
@@ -57,6 +66,8 @@ def demo(context: click.Context, *, once: bool, directory: Path, port: int, brok
     from gateways.demo.founding import keys_in  # noqa: PLC0415 # `tps demo --help` need not load a database's client
     from hub import logs  # noqa: PLC0415
 
+    if against:
+        context.exit(0 if asyncio.run(_play(written_in(against.read()))) else 1)
     directory = directory.absolute()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (directory / "log").open("a", buffering=1) as log_file:
@@ -115,9 +126,28 @@ async def _play(platform: "Platform") -> bool:
     async with aiohttp.ClientSession(timeout=timeout) as session:
         players = clients(session, platform.urls, platform.tokens, today)
         click.echo(f"\nThe sample day of {today.isoformat()}, over REST only:")
-        lines = await Day(players, today, lambda line: click.echo("  " + line)).play()
+        try:
+            lines = await Day(players, today, lambda line: click.echo("  " + line)).play()
+        except aiohttp.ClientConnectionError as error:
+            raise Unavailable(str(error)) from error
     _show(lines)
     return all(line.right for line in lines)
+
+
+def written_in(environment: str) -> "Platform":
+    """The platform whose addresses and tokens are written as `NAME=value`. Raises UsageError: some are missing."""
+    from gateways.demo.founding import Platform  # noqa: PLC0415
+
+    lines = (line.removeprefix("export ").partition("=") for line in environment.splitlines())
+    found = {name.strip(): value.strip() for name, _, value in lines}
+    wanted = [name for player in PLAYERS for name in (player.variable, f"{player.variable}_TOKEN")]
+    if missing := [name for name in wanted if not found.get(name)]:
+        raise click.UsageError(f"--against: found no {', '.join(missing)}; expected a line NAME=value for each.")
+    return Platform(
+        urls={player.name: found[player.variable] for player in PLAYERS},
+        tokens={player.name: found[f"{player.variable}_TOKEN"] for player in PLAYERS},
+        hub_url=found.get("HUB", ""),
+    )
 
 
 def _tell_where(platform: "Platform", directory: Path) -> None:
