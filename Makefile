@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+VERSION := $(shell sed -n 's/^VERSION.*"\(.*\)"/\1/p' hub/version.py)
+
 # Options of the demo: make demo ONCE=1 DIR=/tmp/tps PORT=9000 BROKER=rabbitmq
 demo_options := $(if $(ONCE),--once) $(if $(DIR),--dir "$(DIR)") $(if $(PORT),--port "$(PORT)") $(if $(BROKER),--broker "$(BROKER)")
 
@@ -17,9 +19,9 @@ BOTH_ROADS := FILES="$(patsubst %,tests/acceptance/test_%*.py,f1 f6 f7 f8 f9 for
 BOTH_ROADS += ARGS='-q -n 2 -k "not amqp and not postgres"'
 
 # What `make check` plays of the acceptance tests: the two use cases. The rest takes minutes.
-QUICK := tests/architecture tests/contract tests/docs tests/golden tests/property tests/unit $(wildcard tests/acceptance/*_use_case.py)
+QUICK := tests/architecture tests/contract tests/docker tests/docs tests/golden tests/property tests/unit $(wildcard tests/acceptance/*_use_case.py)
 
-.PHONY: help venv demo test acceptance bench soak golden lowest check format lock upgrade wheel clean
+.PHONY: help venv demo test acceptance bench soak golden lowest check format lock upgrade image wheel clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -69,6 +71,11 @@ lock: $(READY) ## Write the lock files after a change of pyproject.toml
 
 upgrade: $(READY) ## Write the lock files with the newest versions allowed
 	@scripts/lock --upgrade
+
+image: ## Build the container image (TAG=tps:0.1.0, BASE=python:...)
+	@docker build --file docker/Dockerfile --tag "$(or $(TAG),tps:$(VERSION))" $(if $(BASE),--build-arg BASE="$(BASE)") \
+		--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" \
+		--build-arg SOURCE="$$(git config --get remote.origin.url || echo unknown)" .
 
 wheel: $(READY) ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
