@@ -1,0 +1,23 @@
+#!/bin/sh
+# Makes every password of the platform that is not there yet, each in the folder of those who may know it.
+# usage: secrets.sh COMPONENT...   (the folders in /srv/tps are volumes)
+set -eu
+umask 077
+cd /srv/tps
+password() { python -c 'import secrets; print(secrets.token_urlsafe(24))'; }
+
+mkdir -p postgres grafana members/broker
+for folder in postgres grafana; do
+    [ -s "$folder/password" ] || password >"$folder/password"
+done
+for name in "$@"; do
+    folder=members/$name
+    [ "$name" = directory ] && folder=directory
+    mkdir -p "$folder"
+    [ -s "$folder/pgpass" ] || echo "postgres:5432:*:$name:$(password)" >"$folder/pgpass"
+done
+if [ ! -s members/broker/provisioner.password ]; then
+    made=$(password)
+    printf 'default_user = provisioner\ndefault_pass = %s\nlog.console = true\n' "$made" >members/broker/provisioner.conf
+    echo "$made" >members/broker/provisioner.password
+fi
