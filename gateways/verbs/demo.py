@@ -147,6 +147,8 @@ def written_in(environment: str) -> "Platform":
         urls={player.name: found[player.variable] for player in PLAYERS},
         tokens={player.name: found[f"{player.variable}_TOKEN"] for player in PLAYERS},
         hub_url=found.get("HUB", ""),
+        pages_url=found.get("PAGES", ""),
+        operator_password=found.get("OPERATOR_PASSWORD", ""),
     )
 
 
