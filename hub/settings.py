@@ -130,6 +130,9 @@ class Directory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         2_419_200.0
     )
     validity_days: Annotated[int, Meta(ge=1, le=825, description="How long a component's certificates hold")] = 365
+    hub_settings: Annotated[
+        Path | None, Meta(description="Settings file of the hub, whose participants may be approved (R1)")
+    ] = None
 
     @property
     def host_names(self) -> tuple[str, ...]:

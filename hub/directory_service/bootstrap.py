@@ -136,6 +136,7 @@ def directory_sections(plan: Plan) -> Sections:
             "organization": plan.organization,
             "hosts": planned.hosts,
             "port": planned.port,
+            "hub_settings": str(Path("..") / "members" / "hub" / SETTINGS),
         },
         **_common(planned.database, planned.http_port),
     }

@@ -150,14 +150,27 @@ def show(sources: Sources, code: str, *, as_json: bool) -> None:
 @directory.command()
 @click.argument("registration")
 @click.option("--party", type=click.Choice(PARTIES, case_sensitive=False), help="What it is, if its token did not say.")
+@click.option(
+    "--participants",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `tps participants list --json` printed at the hub; by default the hub is asked.",
+)
 @WHY
 @BY
 @click.pass_obj
-def approve(sources: Sources, registration: str, party: str | None, why: str, by: str) -> None:
-    """Let REGISTRATION (its id, or the code that waits) in, and issue its certificates (R1)."""
+def approve(
+    sources: Sources, registration: str, party: str | None, participants: Path | None, why: str, by: str
+) -> None:
+    """Let REGISTRATION (its id, or the code that waits) in, and issue its certificates (R1).
+
+    A DSO, AGR or BRP must be a participant of the hub, admitted by `tps participants add` or `tps init`. The hub is
+    found by its settings file, named in `directory.hub_settings`.
+    """
 
     async def work(it: "Directory") -> None:
-        await it.approve(await _pending(it, registration), party=_party(party), why=why, by=by)
+        waiting = await _pending(it, registration)
+        await _check_admitted(it, waiting, _party(party), participants, sources)
+        await it.approve(waiting, party=_party(party), why=why, by=by)
 
     _with_directory(sources, work, admits=True)
     click.echo("Approved.")
@@ -304,6 +317,29 @@ async def _pending(it: "Directory", named: str) -> str:
     """The id of a registration, which may be named by the code that waits."""
     waiting = {each.code: each.registration for each in await it.applications() if each.status is Status.PENDING}
     return named if named in waiting.values() else waiting.get(_code(named), named)
+
+
+async def _check_admitted(
+    it: "Directory", waiting: str, named: Party | None, listed: Path | None, sources: Sources
+) -> None:
+    """Refuse who is no participant of the hub. What else speaks against a registration is left to the directory."""
+    from hub.directory_service import participants  # noqa: PLC0415
+
+    application = await it.application(waiting)
+    party = (application.party or named) if application else None
+    if application is None or party not in participants.TAKE_PART:
+        return
+    hub = sources.load(DirectorySettings).directory.hub_settings
+    if listed:
+        found = participants.in_list(listed, application.code)
+    elif hub:
+        found = await participants.at_the_hub(hub, application.code)
+    else:
+        raise click.UsageError(
+            "Nothing here says who takes part (R1). Name the hub's settings file in `directory.hub_settings`, or give "
+            "--participants with what `tps participants list --json` prints at the hub."
+        )
+    participants.check_admitted(application.code, party, found)
 
 
 def _code(text: str) -> str:

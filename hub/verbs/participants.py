@@ -50,13 +50,16 @@ def add(sources: Sources, *, participant: str, role: str, name: str, brp: str | 
 
 
 @participants.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs and `tps directory approve`.")
 @click.pass_obj
-def list_(sources: Sources) -> None:
+def list_(sources: Sources, *, as_json: bool) -> None:
     """List every participant: id, role, BRP, name."""
 
     async def everybody(_: object, store: "PostgresStore", settings: HubSettings) -> list[str]:
         items = await store.rows.list(Scope(OPERATOR), PARTICIPANTS, limit=PARTICIPANTS_MAX)
-        rows = (msgspec.msgpack.decode(item.payload, type=Participant) for item in items if item.payload)
+        rows = [msgspec.msgpack.decode(item.payload, type=Participant) for item in items if item.payload]
+        if as_json:
+            return [msgspec.json.encode(rows).decode()]
         return [_line(row, settings.hub.national_scheme) for row in rows]
 
     for line in with_log(sources, everybody):

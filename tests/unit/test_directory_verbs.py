@@ -18,6 +18,8 @@ from click.testing import CliRunner
 from cryptography import x509
 
 from hub.cli import tps
+from hub.directory_service.participants import in_list
+from hub.errors import SettingsError
 from hub.mades.paths import Party
 from hub.mades.topology import Registered
 from tests.directory_world import ALPHA, BROKER, DIRECTORY
@@ -45,6 +47,17 @@ class Shell:
         """What a command printed; it must end with `code`."""
         result = CliRunner(env=self.env).invoke(tps, arguments)
         assert result.exit_code == code, result.output
+        return result.output.strip()
+
+    def at_the_hub(self, *arguments: str) -> str:
+        """What a command printed with the settings of the hub, which are in a file."""
+        file = self.folder / "hub.toml"
+        if not file.exists():
+            file.write_text(
+                f'[hub]\nid = "{HUB}"\nsecret = "{"5" * 32}"\n[database]\nurl = "embedded"\ndir = "hub-database"\n'
+            )
+        result = CliRunner().invoke(tps, ["--settings", str(file), "participants", *arguments])
+        assert result.exit_code == 0, result.output
         return result.output.strip()
 
     def register(self, token: str, *, code: int = 0, component: str = CODE) -> str:
@@ -92,6 +105,8 @@ def test_a_component_is_invited_registers_is_approved_and_revoked_from_the_comma
         waiting = json.loads(shell.run("directory", "list", "--json"))["waiting"]
         assert [(each["code"], each["party"]) for each in waiting] == [(ALPHA, "AGR")]
 
+        shell.at_the_hub("add", CODE, "AGR", "--brp", "45X-BRP-CHARLIEG")
+        shell.env["TPS__DIRECTORY__HUB_SETTINGS"] = str(shell.folder / "hub.toml")
         shell.run("directory", "approve", CODE, "--why", "known to us")
         assert "Approved" in shell.register(token)
         assert "already" in shell.register(token)
@@ -116,6 +131,44 @@ def test_a_component_is_invited_registers_is_approved_and_revoked_from_the_comma
             "directory", "revoke", CODE, "--certificate", "0" * 64, "--why", "lost", code=1
         )
     assert re.search(rf"{ALPHA}  AGR  APPROVED  no certificate  Alpha", shell.run("directory", "list"))
+
+
+def test_r1_nobody_is_approved_whom_the_hub_has_not_admitted_and_the_operator_is_told_what_to_do(shell: Shell) -> None:
+    approve = ("directory", "approve", CODE, "--why", "known to us")
+    shell.run("directory", "init")
+    with shell.serving():
+        shell.register(shell.run("directory", "tokens", "issue", CODE, "--party", "AGR"), code=1)
+
+        assert "directory.hub_settings" in shell.run(*approve, code=2)
+        shell.at_the_hub("add", "45X-BRP-CHARLIEG", "BRP")
+        shell.env["TPS__DIRECTORY__HUB_SETTINGS"] = str(shell.folder / "hub.toml")
+        assert "tps participants add" in shell.run(*approve, code=1)
+        assert f"{ALPHA}  AGR  PENDING" in shell.run("directory", "list")
+
+        shell.at_the_hub("add", CODE, "AGR", "--brp", "45X-BRP-CHARLIEG")
+        assert shell.run(*approve) == "Approved."
+
+
+def test_r1_a_directory_on_another_machine_is_given_the_list_of_the_hub(shell: Shell) -> None:
+    listed = shell.folder / "participants.json"
+    approve = ("directory", "approve", CODE, "--why", "known to us", "--participants", str(listed))
+    shell.run("directory", "init")
+    with shell.serving():
+        shell.register(shell.run("directory", "tokens", "issue", CODE, "--party", "AGR"), code=1)
+
+        shell.at_the_hub("add", CODE, "DSO")
+        listed.write_text(shell.at_the_hub("list", "--json"))
+        assert "is DSO at the hub" in shell.run(*approve, code=1)
+
+        listed.write_text(listed.read_text().replace("DSO", "AGR"))
+        assert shell.run(*approve) == "Approved."
+
+
+def test_a_list_of_participants_that_is_none_is_refused_with_words(tmp_path: Path) -> None:
+    (tmp_path / "participants.json").write_text("nonsense")
+
+    with pytest.raises(SettingsError, match="tps participants list --json"):
+        in_list(tmp_path / "participants.json", ALPHA)
 
 
 def test_what_cannot_be_done_ends_with_1_and_wrong_usage_with_2_both_with_words(shell: Shell) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from hub.app import operating
 from hub.cli import tps
-from hub.directory_service import bootstrap, opened
+from hub.directory_service import bootstrap, opened, participants
 from hub.directory_service.plan import EXAMPLE, Plan, read
 from hub.errors import SettingsError
 from hub.mades import credentials, enrolment
@@ -76,6 +76,17 @@ async def test_r1_one_command_makes_a_platform_whose_participants_are_admitted_a
         "A01:45X-AGR-ALPHA--N": "AGR",
     }
     assert await site.admitted() == 3
+
+
+async def test_r1_the_directory_knows_where_to_ask_who_takes_part(site: Site) -> None:
+    await site.found(NORTH)
+
+    settings = load(DirectorySettings, site.folder / "directory" / "settings.toml", {})
+    assert settings.directory.hub_settings is not None
+    found = await participants.at_the_hub(settings.directory.hub_settings, "A10:5790000000005")
+    nobody = await participants.at_the_hub(settings.directory.hub_settings, "A10:5790000000012")
+    assert found is not None
+    assert (found.role, nobody) == ("DSO", None)
 
 
 async def test_every_process_finds_its_settings_and_certificates_in_its_own_folder(site: Site) -> None:
