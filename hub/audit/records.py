@@ -6,6 +6,7 @@ nobody can change an event without changing every later value.
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from struct import Struct
 from typing import Final
 
 from hub.ports import NewEvent, StoredEvent
@@ -15,6 +16,8 @@ GENESIS: Final = bytes(32)
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_NUMBERS: Final = Struct(">qqq")
+_LENGTH: Final = Struct(">q")
 
 
 def record_of(event: NewEvent | StoredEvent, *, position: int, at: datetime) -> bytes:
@@ -23,14 +26,21 @@ def record_of(event: NewEvent | StoredEvent, *, position: int, at: datetime) -> 
     position, version and `at` (whole microseconds since 1970) are 8 bytes each, big endian; stream, topic, state and
     cause (UTF-8) come with their length in 8 bytes before them, so that no two records read the same.
     """
-    numbers = (position, event.version, (at - EPOCH) // _MICROSECOND)
-    texts = (event.stream.encode(), event.topic.encode(), event.state, event.cause.encode())
-    parts = [number.to_bytes(8, "big", signed=True) for number in numbers]
-    for text in texts:
-        parts += (len(text).to_bytes(8, "big"), text)
-    return b"".join(parts)
+    stream, topic, cause = event.stream.encode(), event.topic.encode(), event.cause.encode()
+    return b"".join(
+        (
+            _NUMBERS.pack(position, event.version, (at - EPOCH) // _MICROSECOND),
+            *(_LENGTH.pack(len(stream)), stream, _LENGTH.pack(len(topic)), topic),
+            *(_LENGTH.pack(len(event.state)), event.state, _LENGTH.pack(len(cause)), cause),
+        )
+    )
 
 
 def link(previous: bytes, event: NewEvent | StoredEvent, *, position: int, at: datetime) -> bytes:
     """The chain value of one record: SHA-256 over `previous` and the record."""
-    return hashlib.sha256(previous + record_of(event, position=position, at=at)).digest()
+    return linked(previous, record_of(event, position=position, at=at))
+
+
+def linked(previous: bytes, record: bytes) -> bytes:
+    """The chain value of a record that is bytes already."""
+    return hashlib.sha256(previous + record).digest()

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from hub.audit.leaves import Salts
 from hub.audit.merkle import Tree
-from hub.audit.records import GENESIS, link, record_of
+from hub.audit.records import GENESIS, linked, record_of
 from hub.ports import Checkpoint, StoredEvent
 
 
@@ -35,12 +35,13 @@ class Inspection:
         expected = self.position + 1
         if event.position != expected:
             return missing(expected)
-        if event.chain != link(self.chain, event, position=expected, at=event.at):
+        record = record_of(event, position=expected, at=event.at)
+        if event.chain != linked(self.chain, record):
             return Fault(
                 position=expected, text="The chain value does not follow from the record and the one before it."
             )
         self.chain = event.chain
-        self.tree.append(self._salts.leaf(expected, record_of(event, position=expected, at=event.at)))
+        self.tree.append(self._salts.leaf(expected, record))
         return None
 
     def compare(self, checkpoint: Checkpoint) -> Fault | None:
