@@ -48,6 +48,10 @@ class PostgresHistory:
         positions = [record["position"] for record in await self._database.fetch("positions_behind", *slice_)]
         return [event_of(record) for record in await self._database.fetch("events_at", positions)]
 
+    async def causes_named(self, document: str) -> Sequence[str]:
+        """The causes in the log that name this document, whoever sent it."""
+        return [record["cause"] for record in await self._database.fetch("causes_named", document)]
+
     async def events_about(self, causes: Sequence[str], streams: Sequence[str] = ()) -> Sequence[StoredEvent]:
         """The events with one of these causes, and those of these streams, in order."""
         return [event_of(record) for record in await self._database.fetch("events_about", causes, streams)]

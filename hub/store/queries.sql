@@ -329,6 +329,10 @@ select distinct position from row_item where view = $1 and audience = $2 and seq
 select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events
 where notification_id = any ($1) order by notification_id
 
+-- name: causes_named
+-- mRID: what led to events, SENDER/MRID, for a document that the inbox need not remember any more
+select distinct cause from stored_events where right(cause, length($1) + 1) = '/' || $1 order by cause
+
 -- name: events_about
 -- causes, streams
 select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events

@@ -25,9 +25,11 @@ class Gathering:
 
     async def stories(self, text: str) -> list[Story]:
         """One story for each document that came under this id; else that of a document of the hub's own."""
-        received = await self._history.received([text])
-        if received:
-            return [await self._of_source(source) for source in dict.fromkeys(map(_source, received))]
+        sources = [_source(message) for message in await self._history.received([text])] or [
+            source for cause in await self._history.causes_named(text) if (source := _document_of(cause))
+        ]
+        if sources:
+            return [await self._of_source(source) for source in dict.fromkeys(sources)]
         sent = await self._history.sent([text])
         return [await self._of_own(text, sent)] if sent else []
 

@@ -95,6 +95,19 @@ async def test_the_id_of_a_message_and_the_mrid_of_a_copy_lead_to_the_same_story
     assert await told(url, sent.message_id) == by_document
 
 
+async def test_a_document_is_told_from_the_log_when_the_inbox_has_forgotten_it(
+    database_url: DatabaseUrl, world: World
+) -> None:
+    url = await database_url()
+    async with await PostgresStore.open(url, component=HUB) as store:
+        await keep(world, store)
+
+    (story,) = await told(url, "L1")
+
+    assert [entry["position"] for entry in story["entries"]] == [one.position for one in world.log[-2:]]
+    assert len(story["legs"]) == 3
+
+
 async def test_how_far_a_message_came_is_told_with_proofs_and_who_collected_it(
     database_url: DatabaseUrl, world: World
 ) -> None:
