@@ -25,12 +25,14 @@ from hub.store.shadow import Difference, FeedStart, Record, Shadow
 
 T = TypeVar("T")
 
-SLICE: Final = 100
+SLICE: Final = 25
 """Events replayed in one turn of the loop, so that a desk in the same process goes on."""
 MOST_TOLD: Final = 1000
 """Differences that are listed; all are counted, and made good."""
 NEAR: Final = 200
 """Events the shadow may be behind when it is swapped."""
+NOTE_EVERY: Final = 20_000
+"""Events between two notes of how far a rebuild has come."""
 OTHER_VERSION: Final = -(2**62)
 """Numbers of rows whose feed was told by another version begin here: they count for what is current, and no more."""
 FOR_EVER: Final = 2**62
@@ -115,10 +117,9 @@ class Rebuild:
     ) -> None:
         self._entries, self._brain, self._shadow, self._clock, self._tell = entries, brain, shadow, clock, tell
         self._views = [view for entry in entries for view in entry.views]
-        self._names = [entry.name for entry in entries]
         self._renewed: list[Entry] = []
         self._numbers = Numbers(())
-        self._position = 0
+        self._position = self._noted = 0
 
     async def check(self) -> Report:
         """Compare the views with the log and change nothing. Raises Unavailable, LogCorrupt, UnknownEvent."""
@@ -135,8 +136,8 @@ class Rebuild:
         await self._catch_up()
         async with self._shadow.locked():
             while page := await self._shadow.page_within(self._position):
-                await self._take(page)
-            appended = await self._shadow.swap(report.position, self._position)
+                await self._shadow.add_late(await self._project(page))
+            appended = await self._shadow.swap(self._position)
             await self._close()
         return replace(report, position=self._position, appended=appended)
 
@@ -146,13 +147,12 @@ class Rebuild:
         starts = await self._shadow.begin(self._views)
         self._numbers = Numbers(starts, other_version=self._views_of(self._renewed))
         await self._replay()
-        await self._shadow.index()
-        await self._catch_up()
+        await self._shadow.complete()
 
     async def _compare(self) -> Report:
         async with self._shadow.snapshot():
             while page := await self._shadow.page_within(self._position):
-                await self._take(page)
+                await self._shadow.add(await self._project(page))
             other = set(self._views_of(self._renewed))
             await self._shadow.compare(self._views, same=[view for view in self._views if view not in other])
             items, keys = await self._shadow.counted()
@@ -163,31 +163,42 @@ class Rebuild:
     async def _catch_up(self) -> None:
         """Come near the head of the log, so that little is left for the lock."""
         while await self._shadow.head() - self._position > NEAR:
-            await self._replay()
+            await self._shadow.add_late(await self._project(await self._shadow.page(self._position)))
 
     async def _replay(self) -> None:
-        """Take in the log to its end as it is now, reading the next page while this one is replayed."""
-        head = await self._shadow.head()
+        """Take in the log to its end: the next page is read, and the rows of the last one written, meanwhile."""
+        head, records = await self._shadow.head(), list[Record]()
         page = await self._shadow.page(self._position)
         while page:
-            async with _meanwhile(self._shadow.page(page[-1].position)) as following:
-                await self._take(page)
-                self._tell(Progress(self._position, max(head, self._position)))
+            head = max(head, page[-1].position)
+            async with (
+                _meanwhile(self._shadow.page(page[-1].position)) as following,
+                _meanwhile(self._shadow.add(records)) as written,
+            ):
+                records = await self._project(page)
                 page = await following
-        await self._shadow.tell_progress(self._names, self._position)
+                await written
+            self._tell(Progress(self._position, head))
+            await self._note_progress()
+        await self._shadow.add(records)
 
-    async def _take(self, page: Sequence[StoredEvent]) -> None:
-        """Project and fold some events, and put their rows into the shadow."""
+    async def _note_progress(self) -> None:
+        """Let `list` know now and then how far the views of another version are."""
+        if self._renewed and self._position >= self._noted + NOTE_EVERY:
+            self._noted = self._position
+            await self._shadow.note_progress([entry.name for entry in self._renewed], self._position)
+
+    async def _project(self, page: Sequence[StoredEvent]) -> list[Record]:
+        """Project and fold some events; returns their rows."""
         records: list[Record] = []
         for begin in range(0, len(page), SLICE):
             for stored in page[begin : begin + SLICE]:
-                self._project(stored, records)
+                self._project_one(stored, records)
             await asyncio.sleep(0)
-        self._position = page[-1].position
-        if records:
-            await self._shadow.add(records)
+        self._position = page[-1].position if page else self._position
+        return records
 
-    def _project(self, stored: StoredEvent, records: list[Record]) -> None:
+    def _project_one(self, stored: StoredEvent, records: list[Record]) -> None:
         event = self._brain.decode(stored.topic, stored.state)
         recorded = Recorded(event, stored.position, stored.at, stored.cause)
         for row in self._brain.rows(recorded):

@@ -3,11 +3,10 @@
 Whoever does not hold the hub's secret can neither guess an input from an mRID nor link two audiences' mRIDs.
 """
 
-import hashlib
 import hmac
 
 
 def keyed_mrid(secret: bytes, *parts: str) -> str:
     """32 hexadecimal digits of HMAC-SHA-256 over the parts, each with its length so that no two lists collide."""
     message = b"".join(len(encoded).to_bytes(4, "big") + encoded for encoded in (part.encode() for part in parts))
-    return hmac.new(secret, message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret, message, "sha256").hex()[:32]

@@ -7,6 +7,7 @@ what it said before is not sent, so that what others do leaves no trace (R36).
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +15,7 @@ from msgspec import Struct
 from documents.values import Identifier, Instant
 from hub.aggregates.capacity_limit import limit_after
 from hub.aggregates.keyed import keyed_mrid
-from hub.aggregates.placement import Placement, moves, placement
+from hub.aggregates.placement import MOVING, Placement, moves, placement
 from hub.events import Event, LimitAnnounced, LimitCancelled, LimitOrdered
 from hub.rows import AgrLimit
 from hub.state import CopyState, HubState, LimitKey, LimitState
@@ -23,6 +24,10 @@ from hub.values import AssetOrder, AssetShare
 Part = AssetShare | AssetOrder
 CopyKey = tuple[LimitKey, Identifier]
 """(limit, AGR)."""
+
+
+TURNING: Final = MOVING | {LimitAnnounced, LimitOrdered, LimitCancelled}
+"""The events that may change a copy."""
 
 
 class CopyChange(Struct, frozen=True):
@@ -42,6 +47,8 @@ class _Turnover(Struct):
 
 def copy_changes(event: Event, state: HubState, at: Instant) -> list[CopyChange]:
     """The copies an event changes, seen from the state before it; by limit, then by AGR."""
+    if type(event) not in TURNING:
+        return []
     match event:
         case LimitAnnounced() | LimitOrdered():
             return _issue(event, state, at)

@@ -151,6 +151,8 @@ def first_met(spans: Iterable[Interval], held: Iterable[Interval]) -> Interval |
 def covering(periods: Iterable[Period]) -> Interval:
     """The span from the first start to the last end."""
     spans = [period.interval for period in periods]
+    if len(spans) == 1:
+        return spans[0]
     return Interval(min(span.start for span in spans), max(span.end for span in spans))
 
 
@@ -263,6 +265,7 @@ def _drop(key: PlanKey, state: HubState) -> None:
 
 
 def _forget_old(resource: Identifier, state: HubState, at: Instant) -> None:
-    for key in state.plans_of.of(resource):
-        if state.plans[key].interval.end <= at - RETENTION:
-            _drop(key, state)
+    oldest = at - RETENTION
+    ended = [key for key in state.plans_of.unordered(resource) if state.plans[key].interval.end <= oldest]
+    for key in ended:
+        _drop(key, state)

@@ -28,6 +28,10 @@ class Placement(Struct, frozen=True):
     dso: Identifier | None
 
 
+MOVING: Final = frozenset(
+    {ResourceRegistered, ResourceRemoved, ResourceReassigned, PointRegistered, PointRemoved, PointReassigned}
+)
+"""The six events that may move assets."""
 NOWHERE: Final = Placement(None, None)
 NO_MOVES: Final[Mapping[Identifier, Placement]] = {}
 
@@ -40,6 +44,8 @@ def placement(state: HubState, resource: Identifier) -> Placement:
 
 def moves(event: Event, state: HubState) -> Mapping[Identifier, Placement]:
     """The assets an event may move, by ascending id, with where they stand after it."""
+    if type(event) not in MOVING:  # most events; trying six classes costs more than all else they need
+        return NO_MOVES
     match event:
         case ResourceRegistered():
             return {event.resource: Placement(event.operator, state.dso_at(event.point))}

@@ -38,10 +38,11 @@ create temporary table difference (
     kind text, fields text[], live_position bigint, view text collate "C", audience text collate "C", sequence bigint,
     key text collate "C", payload bytea, "group" text collate "C", valid_from timestamptz, valid_to timestamptz, issued timestamptz,
     position bigint);
-create temporary table suspect (view text collate "C", audience text collate "C", key text collate "C");
+create temporary table late_item (like shadow_item);
 create temporary table stale (
     kind text, fields text[], view text collate "C", audience text collate "C", key text collate "C", payload bytea,
-    "group" text collate "C", valid_from timestamptz, valid_to timestamptz, issued timestamptz, position bigint)
+    "group" text collate "C", valid_from timestamptz, valid_to timestamptz, issued timestamptz, position bigint);
+create temporary table suspect (like stale)
 
 -- name: feeds_of
 -- views: where the numbers of each feed begin, and which of them no event has caused
@@ -51,8 +52,7 @@ select view, audience, told, since, array(
     order by sequence) as corrections
 from feed where view = any ($1)
 
--- name: index_shadow
-create index shadow_by_key on shadow_item (view, audience, key, sequence desc);
+-- name: analyze_shadow
 analyze shadow_item
 
 -- name: find_differences
@@ -131,21 +131,19 @@ select * from (
 ) as found order by view, audience, sequence nulls last, key limit $1
 
 -- name: suspect_again
--- position of the comparison: what was found then, and what has changed since, is compared once more
+-- what was found when all was compared, and what has come since, is compared once more
 insert into suspect
-select view, audience, key from stale
-union select view, audience, key from shadow_item where position > $1
-
--- name: forget_stale
+select distinct on (view, audience, key) 'other', null::text[], view, audience, key, payload, "group", valid_from, valid_to, issued, position
+from late_item order by view, audience, key, sequence desc;
+insert into suspect
+select * from stale where (view, audience, key) not in (select view, audience, key from late_item);
 truncate stale;
 analyze suspect
 
 -- name: find_stale_again
 -- keys that readers see otherwise than the log says, of those that are suspect
 insert into stale
-select 'other', null, suspect.view, suspect.audience, suspect.key, shadow.payload, shadow."group", shadow.valid_from, shadow.valid_to,
-    shadow.issued, shadow.position
-from suspect
+select suspect.* from suspect
 left join lateral (
     select item.payload, present."group", present.valid_from, present.valid_to, present.issued
     from row_current as present left join row_item as item
@@ -155,15 +153,12 @@ left join lateral (
         and item.issued = present.issued
     where present.view = suspect.view and present.audience = suspect.audience and present.key = suspect.key
 ) as live on true
-left join lateral (
-    select * from shadow_item as item
-    where item.view = suspect.view and item.audience = suspect.audience and item.key = suspect.key
-    order by sequence desc limit 1
-) as shadow on true
 where (live.payload, live."group", live.valid_from, live.valid_to, live.issued) is distinct from (
-    shadow.payload,
-    case when shadow.payload is not null then shadow."group" end, case when shadow.payload is not null then shadow.valid_from end,
-    case when shadow.payload is not null then shadow.valid_to end, case when shadow.payload is not null then shadow.issued end)
+    suspect.payload,
+    case when suspect.payload is not null then suspect."group" end,
+    case when suspect.payload is not null then suspect.valid_from end,
+    case when suspect.payload is not null then suspect.valid_to end,
+    case when suspect.payload is not null then suspect.issued end)
 
 -- name: lock_log
 select pg_advisory_xact_lock(728301, 1)

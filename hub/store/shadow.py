@@ -18,7 +18,7 @@ from hub.errors import Conflict
 from hub.ports import StoredEvent
 from hub.store.codec import consecutive
 from hub.store.database import SQL, surroundings
-from hub.store.log import PAGE, event_of
+from hub.store.log import event_of
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -38,6 +38,8 @@ COLUMNS: Final = (
 Record = tuple[str, Identifier, int, str, bytes | None, str, Instant | None, Instant | None, Instant, int]
 """A row of the shadow, in the order of COLUMNS."""
 
+PAGE: Final = 500
+"""Events read at once: taking them in holds up the loop, and with it a desk in the same process."""
 SESSION: Final = {"jit": "off", "timezone": "UTC", "application_name": "tps rebuild", "work_mem": "128MB"}
 
 
@@ -134,19 +136,22 @@ class Shadow:
         return await self._page(self._work, after)
 
     async def add(self, records: Sequence[Record]) -> None:
-        """Put rows into the shadow."""
-        with surroundings():
-            await self._work.copy_records_to_table("shadow_item", records=records, columns=COLUMNS)
+        """Put rows into the shadow, before it is compared."""
+        await self._copy("shadow_item", records)
 
-    async def tell_progress(self, names: Sequence[str], position: int) -> None:
+    async def add_late(self, records: Sequence[Record]) -> None:
+        """Put rows into the shadow that have come since it was compared."""
+        await self._copy("late_item", records)
+
+    async def note_progress(self, names: Sequence[str], position: int) -> None:
         """How far the projections have come."""
         with surroundings():
             await self._reader.execute(SQL["set_progress"], names, position)
 
-    async def index(self) -> None:
-        """Make the shadow ready to be compared."""
+    async def complete(self) -> None:
+        """The shadow is large, and about to be compared."""
         with surroundings():
-            await self._work.execute(SQL["index_shadow"])
+            await self._work.execute(SQL["analyze_shadow"])
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[None]:
@@ -183,13 +188,12 @@ class Shadow:
                 await self._work.execute(SQL["lock_log"])
                 yield
 
-    async def swap(self, compared: int, position: int) -> int:
-        """Restore items, append what readers must learn, of all found at `compared` and all since; returns how many
-        were appended. The shadow has come to `position`.
+    async def swap(self, position: int) -> int:
+        """Restore items, append what readers must learn, of all that was found and all that has come since; returns
+        how many were appended. The shadow has come to `position`.
         """
         with surroundings():
-            await self._work.execute(SQL["suspect_again"], compared)
-            await self._work.execute(SQL["forget_stale"])
+            await self._work.execute(SQL["suspect_again"])
             await self._work.execute(SQL["find_stale_again"])
             await self._work.execute(SQL["restore_items"])
             await self._work.execute(SQL["disown_items"])
@@ -207,6 +211,11 @@ class Shadow:
         names, numbers = [name for name, _ in versions], [number for _, number in versions]
         with surroundings():
             await self._work.execute(SQL["record_versions"], names, numbers, now)
+
+    async def _copy(self, table: str, records: Sequence[Record]) -> None:
+        if records:
+            with surroundings():
+                await self._work.copy_records_to_table(table, records=records, columns=COLUMNS)
 
     async def _page(self, connection: "Connection", after: int) -> list[StoredEvent]:
         with surroundings():

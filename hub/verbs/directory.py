@@ -158,7 +158,7 @@ def show(sources: Sources, code: str, *, as_json: bool) -> None:
 @WHY
 @BY
 @click.pass_obj
-def approve(
+def approve(  # noqa: PLR0917 # click passes them all by name
     sources: Sources, registration: str, party: str | None, participants: Path | None, why: str, by: str
 ) -> None:
     """Let REGISTRATION (its id, or the code that waits) in, and issue its certificates (R1).

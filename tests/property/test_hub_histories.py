@@ -1,5 +1,6 @@
 """Laws of the hub's core over random histories: rebuild, repeats, rollback, privacy, and lists that say what is so."""
 
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from documents.curves import steps as stretches
 from documents.values import Identifier, Instant, Power
 from hub.events import DocumentRepeated, LimitAnnounced, PushAcknowledged
 from hub.ports import Row
+from hub.projections.catalogue import CATALOGUE
 from hub.rows import AGR_ASSETS, AGR_LIMITS, DSO_ASSETS, DSO_SCHEDULES, AgrLimit
 from hub.state import LimitState, PlanState
 from hub.values import AssetOrder, AssetShare
@@ -54,6 +56,19 @@ def test_rebuild_equals_live(history: list[Step]) -> None:
 
     assert rebuilt.rows == live.rows
     assert rebuilt.brain.contents() == live.brain.contents()
+
+
+@HISTORIES
+@given(histories())
+def test_a_projection_makes_rows_of_the_events_it_names_and_of_no_others(history: list[Step]) -> None:
+    live = Player().play(history)
+
+    # Functions that no catalogue knows are asked about every event.
+    asked = World({}, projections=[partial(entry.rows) for entry in CATALOGUE])
+    for recorded in live.log:
+        asked.take(recorded)
+
+    assert asked.rows == live.rows
 
 
 @HISTORIES

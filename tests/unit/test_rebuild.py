@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from hub.errors import Conflict
 from hub.events import Event
 from hub.ports import Recorded, Row
-from hub.projections.catalogue import CATALOGUE, Entry
+from hub.projections.catalogue import CATALOGUE
 from hub.rebuild import NEAR, Numbers, Progress
 from hub.rows import AGR_ASSETS, DSO_ASSETS, DsoAsset
 from hub.state import HubState
@@ -154,7 +154,7 @@ def second_version(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:
 
 
 ENTRY = next(entry for entry in CATALOGUE if entry.name == "dso_assets")
-SECOND = Entry("dso_assets", 2, ENTRY.views, second_version)
+SECOND = replace(ENTRY, version=2, rows=second_version)
 
 
 async def test_r32_a_new_version_appends_what_differs_and_never_renumbers(url: str, store: PostgresStore) -> None:
