@@ -21,7 +21,7 @@ BOTH_ROADS += ARGS='-q -n 2 -k "not amqp and not postgres"'
 # What `make check` plays of the acceptance tests: the two use cases. The rest takes minutes.
 QUICK := tests/architecture tests/contract tests/docker tests/docs tests/golden tests/property tests/unit $(wildcard tests/acceptance/*_use_case.py)
 
-.PHONY: help venv demo test acceptance bench soak golden lowest check format lock upgrade image wheel clean
+.PHONY: help venv demo test acceptance bench soak golden screenshots lowest check format lock upgrade image wheel clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -51,6 +51,9 @@ soak: $(READY) ## Ten minutes of load while the broker is killed every minute; p
 
 golden: $(READY) ## Write the golden log of this version, once before its release (ARGS=--again replaces it)
 	@exec $(BIN)/python -m tests.golden $(ARGS)
+
+screenshots: $(READY) ## Write a picture of every view of the operator's pages, light and dark (TO=build/screenshots)
+	@exec $(BIN)/python -m tests.browser.screenshots $(TO)
 
 lowest: $(READY) ## Run all tests with the oldest versions of the libraries that are allowed
 	@exec scripts/test-lowest $(ARGS)

@@ -77,7 +77,7 @@ function AsOf({ session, at }) {
       onInput=${(event) => setDrag(Number(event.target.value))}
       onChange=${(event) => { show(Number(event.target.value)); setDrag(null); }} />
     <button type="button" aria-label="One minute later" onClick=${() => step(1)} disabled=${!at}>›</button>
-    <output for="asof">${at || drag ? html`<${Time} at=${shown} seconds=${true} />` : "now"}</output>
+    <span class="when">${at || drag ? html`<${Time} at=${shown} seconds=${true} />` : "now"}</span>
     <button type="button" class="present" onClick=${() => amend({ at: "" })} disabled=${!at}>Back to now</button>
   </div>`;
 }

@@ -83,7 +83,7 @@ export function Choose({ label, people, roles, value, view, query }) {
   const shown = people.filter((person) => roles.includes(person.role));
   const go = (event) => { location.hash = link(view, event.target.value, query); };
   return html`<label class="choose">${label}
-    <select value=${value} onChange=${go}>
+    <select aria-label=${label} value=${value} onChange=${go}>
       ${shown.map((person) => html`<option value=${person.id} selected=${person.id === value}>${person.name || person.code} · ${person.role}</option>`)}
     </select></label>`;
 }
