@@ -43,11 +43,18 @@ async def _take_all(browser: Browser, stage: Stage, scheme: str, folder: Path) -
             await window.page.locator(".card .scroll, .card .chart, .card form").first.wait_for()
             if view == "What if":
                 await _try_something(window)
+            if view == "Grid operators":
+                await window.sees("Assets concerned")
             await shoot(view.lower().replace(" ", "-"))
         await window.open("Grid operators")
         await window.page.get_by_role("link", name="All about it").click()
         await window.sees("Assets concerned")
         await shoot("limit")
+        await window.open("Implications")
+        await window.page.get_by_role("button", name="One minute earlier").click()
+        await window.sees("Back to now")
+        await shoot("as-known-before")
+        await window.page.get_by_role("button", name="Back to now").click()
         await window.open("Documents")
         await window.page.locator("td a.mrid").first.click()
         await window.sees("As it came")

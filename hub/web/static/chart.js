@@ -112,7 +112,7 @@ export function StepChart({ title, window, layers = [], lines = [], excess = [],
       ${levels.map((watts) => html`<line class=${watts === 0 ? "axis" : "grid"} x1=${LEFT} x2=${width - RIGHT} y1=${y(watts)} y2=${y(watts)} />
         <text class="tick" x=${LEFT - 8} y=${y(watts) + 4} text-anchor="end">${sign && watts > 0 ? "+" : ""}${power(watts)}</text>`)}
       ${ticks.map((when) => html`<line class=${hourOf(when) === 0 ? "midnight" : "grid"} x1=${x(when)} x2=${x(when)} y1=${TOP} y2=${height - BOTTOM} />
-        <text class="tick" x=${x(when)} y=${height - BOTTOM + 14} text-anchor=${x(when) > width - RIGHT - 20 ? "end" : "middle"}>${clock(when)}</text>
+        ${x(when) < width - RIGHT - 16 && html`<text class="tick" x=${x(when)} y=${height - BOTTOM + 14} text-anchor="middle">${clock(when)}</text>`}
         ${(hourOf(when) === 0 || when === ticks[0]) && when < to && html`<text class="tick day" x=${Math.max(x(when), LEFT)} y=${height - 4} text-anchor="start">${dayName(when)}</text>`}`)}
       ${bands.map(([a, b, watts]) => html`<rect class="violation band" data-from=${a} data-to=${b} data-w=${watts} x=${x(a)} width=${Math.max(x(b) - x(a), 1)}
         y=${TOP} height=${height - TOP - BOTTOM} fill=${`url(#hatch${number})`}><title>${clock(a)}–${clock(b)}: ${power(watts)} too much</title></rect>`)}

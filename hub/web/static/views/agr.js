@@ -41,7 +41,8 @@ function Plans({ data, people, kept }) {
     <${Card} id="a-plan" wide=${true} title=${`Schedules of ${data.person.name || data.person.code}`}
       note=${`${plural(data.assetsInAll, "asset")}${brp}. Above the line: production; below: consumption.`}>
       <${StepChart} title=${`Schedules of ${data.person.name || data.person.code}`} window=${data.window} now=${now} height=${280} sign=${true}
-        layers=${data.layers.map((layer) => ({ name: layerName(layer), curve: layer.curve }))} />
+        layers=${data.layers.map((layer) => ({ name: layerName(layer), curve: layer.curve }))}
+        bands=${data.shares.flatMap((share) => share.excess)} />
     <//>
     ${data.shares.map((share) => html`<${Card} key=${`${share.limit.mrid}${share.side}`} id=${`a-${share.limit.mrid}-${share.side}`}
       title=${html`<a href=${link("limit", `${share.limit.dso}/${share.limit.mrid}`, kept)}>${share.limit.kind === "foreseen" ? "Share of the limit" : `Order ${saysOf(share.limit)}`} by ${nameOf(share.limit.dso, people)}</a>, ${share.side}`}

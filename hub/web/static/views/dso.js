@@ -21,10 +21,10 @@ export function Dso({ route, people, at, kept }) {
         note=${`${plural(data.assetsInAll, "asset")} at ${plural(data.points, "connection point")}. Choose a limit to see whom it concerns.`}>
         <${Table} caption="Limits" rows=${data.limits} rowKey=${(one) => one.mrid} columns=${columns(data, kept)} current=${(one) => one === chosen} empty="No limits on these days." />
       <//>
-      ${chosen && html`<${Chosen} key=${chosen.mrid} limit=${chosen} at=${at} people=${people} kept=${kept} />`}
       <${Card} id="d-findings" wide=${true} title="Where plans do not fit" note=${plural(data.findings.length, "finding")}>
         <${Table} caption="Where plans do not fit" rows=${data.findings} rowKey=${findingKey} sort="start" columns=${FINDING_COLUMNS(people, kept).filter((one) => one.name !== "dso")} empty="Every plan fits." />
-      <//>`}
+      <//>
+      ${chosen && html`<${Chosen} key=${chosen.mrid} limit=${chosen} at=${at} people=${people} kept=${kept} />`}`}
     ${!data && !error && html`<p class="loading wide">Loading …</p>`}
   </div>`;
 }

@@ -13,16 +13,17 @@ export function WhatIf({ people, kept }) {
   const [dso, setDso] = useState(dsos.length ? dsos[0].id : "");
   const [kind, setKind] = useState("foreseen");
   const [chosen, setChosen] = useState(new Set());
+  const soon = Math.ceil(Date.now() / 1000 / HOUR) * HOUR + HOUR;
+  const [said, setSaid] = useState({ direction: "consumption", action: "STOP", power: "500", start: localInput(soon), end: localInput(soon + 3 * HOUR), document: "" });
   const [result, setResult] = useState(null);
   const [trouble, setTrouble] = useState("");
   const { data } = useAnswer(url("/api/assets", { q: dso, limit: 500 }));
   const assets = data ? data.assets.filter((one) => one.dso === dso) : [];
-  const soon = Math.ceil(Date.now() / 1000 / HOUR) * HOUR + HOUR;
+  const field = (name) => ({ name, value: said[name], onInput: (event) => setSaid({ ...said, [name]: event.target.value }) });
   const choose = (id, on) => { const next = new Set(chosen); if (on) next.add(id); else next.delete(id); setChosen(next); };
   const look = async (event) => {
     event.preventDefault();
-    const field = event.target.elements;
-    const trial = kind === "document" ? { dso, document: field.document.value } : formTrial(field, { dso, kind, chosen });
+    const trial = kind === "document" ? { dso, document: said.document } : formTrial(said, { dso, kind, chosen });
     try {
       setTrouble("");
       setResult(await post("/api/what-if", trial));
@@ -35,13 +36,13 @@ export function WhatIf({ people, kept }) {
       <form class="trial" onSubmit=${look}>
         <fieldset><legend>Said as</legend>${[["foreseen", "a foreseen limit"], ["unforeseen", "an unforeseen limit"], ["document", "a document"]].map(([name, text]) => html`
           <label class="radio"><input type="radio" name="kind" value=${name} checked=${kind === name} onChange=${() => { setKind(name); setResult(null); }} /> ${text}</label>`)}</fieldset>
-        ${kind === "document" ? html`<label class="choose full">The Unavailability_MarketDocument<textarea name="document" rows="12" required spellcheck=${false}></textarea></label>` : html`
+        ${kind === "document" ? html`<label class="choose full">The Unavailability_MarketDocument<textarea ...${field("document")} rows="12" required spellcheck=${false}></textarea></label>` : html`
           <label class="choose">Grid operator<select value=${dso} onChange=${(event) => { setDso(event.target.value); setChosen(new Set()); }}>${dsos.map((one) => html`<option value=${one.id} selected=${one.id === dso}>${one.name || one.code}</option>`)}</select></label>
-          <label class="choose">Direction<select name="direction">${["consumption", "production", "both"].map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
-          ${kind === "unforeseen" ? html`<label class="choose">Action<select name="action">${["STOP", "HOLD", "START"].map((one) => html`<option value=${one}>${one}</option>`)}</select></label>`
-            : html`<label class="choose">Total, kW<input name="power" type="number" min="0" step="any" value="500" required /></label>`}
-          <label class="choose">From<input name="start" type="datetime-local" step="900" value=${localInput(soon)} required /></label>
-          <label class="choose">To<input name="end" type="datetime-local" step="900" value=${localInput(soon + 3 * HOUR)} required /></label>
+          <label class="choose">Direction<select ...${field("direction")}>${["consumption", "production", "both"].map((one) => html`<option value=${one} selected=${one === said.direction}>${one}</option>`)}</select></label>
+          ${kind === "unforeseen" ? html`<label class="choose">Action<select ...${field("action")}>${["STOP", "HOLD", "START"].map((one) => html`<option value=${one} selected=${one === said.action}>${one}</option>`)}</select></label>`
+            : html`<label class="choose">Total, kW<input ...${field("power")} type="number" min="0" step="any" required /></label>`}
+          <label class="choose">From<input ...${field("start")} type="datetime-local" step="900" required /></label>
+          <label class="choose">To<input ...${field("end")} type="datetime-local" step="900" required /></label>
           <fieldset class="full"><legend>Assets on its grid (${plural(chosen.size, "chosen").replace("chosens", "chosen")})</legend><div class="assets">
             ${assets.map((one) => html`<label class="radio"><input type="checkbox" name="asset" value=${one.id} checked=${chosen.has(one.id)} onChange=${(event) => choose(one.id, event.target.checked)} />
               <span class="mrid">${codeOf(one.id)}</span> <span class="quiet">${one.maxProduction ? `+${power(one.maxProduction)} ` : ""}${one.maxConsumption ? `−${power(one.maxConsumption)}` : ""}</span></label>`)}
@@ -58,9 +59,9 @@ export function WhatIf({ people, kept }) {
   </div>`;
 }
 
-function formTrial(field, { dso, kind, chosen }) {
-  const start = instantOf(secondsAt(field.start.value)), end = instantOf(secondsAt(field.end.value));
-  const said = { dso, direction: field.direction.value, assets: [...chosen], start, end };
-  if (kind === "unforeseen") return { ...said, action: field.action.value };
-  return { ...said, steps: [{ start, watts: Math.round(Number(field.power.value) * 1000) }] };
+function formTrial(said, { dso, kind, chosen }) {
+  const start = instantOf(secondsAt(said.start)), end = instantOf(secondsAt(said.end));
+  const trial = { dso, direction: said.direction, assets: [...chosen], start, end };
+  if (kind === "unforeseen") return { ...trial, action: said.action };
+  return { ...trial, steps: [{ start, watts: Math.round(Number(said.power) * 1000) }] };
 }
