@@ -37,9 +37,10 @@ class Night:
         *,
         localised: Callable[[str], str],
         hub_database: EmbeddedPostgres,
+        new_url: str,
     ) -> None:
         self.folder, self.broker, self.hub_database = folder, broker, hub_database
-        self.localised = localised
+        self.localised, self.new_url = localised, new_url
         self.shell = Shell(folder, localised, _environment())
         self.groups: dict[str, int] = {}
 
@@ -97,7 +98,10 @@ async def platform(folder: Path) -> AsyncIterator[Night]:
         for name in NAMES:
             (folder / name).symlink_to(bootstrap.member(folder / "tps", name))
         broker = await stack.enter_async_context(await _broker(folder / "tps", plan))
-        night = Night(folder, broker, localised=_localised(ports, urls), hub_database=servers["hub-db"])
+        localised = _localised(ports, urls)
+        night = Night(
+            folder, broker, localised=localised, hub_database=servers["hub-db"], new_url=urls["new"]
+        )
         shell = night.shell
         stack.callback(shell.end)
         for name, (words, port) in STARTS.items():

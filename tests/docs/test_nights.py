@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import pytest
 
 from hub.directory_service.authority import open_authority
@@ -77,6 +78,12 @@ async def database_gone(night: Night) -> None:
     await until(lambda: "Start the hub again" in night.log("hub"))
 
 
+async def view_damaged(night: Night) -> None:
+    connection = await asyncpg.connect(night.new_url)  # where the night before has brought it
+    await connection.execute("delete from tps.row_current where key = 'A01:45X-AGR-BRAVO--B'")
+    await connection.close()
+
+
 async def certificate_expired(night: Night) -> None:
     night.kill("alpha")
     issuing = open_authority(night.folder / "tps" / "directory").issuing
@@ -97,6 +104,7 @@ async def participant_misbehaves(night: Night) -> None:
 BREAKS: Final[dict[str, Callable[[Night], Awaitable[None]]]] = {
     "The broker is gone": broker_gone,
     "The database is gone": database_gone,
+    "A view is damaged": view_damaged,
     "A certificate has expired": certificate_expired,
     "A participant misbehaves": participant_misbehaves,
 }
