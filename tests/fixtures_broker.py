@@ -1,9 +1,7 @@
 """The real broker for tests: one RabbitMQ for each worker of the session, emptied for each test.
 
-A container, an installed package, or one installed for it (`gateways.demo.rabbitmq`). Or your own, for tests alone, for
-its virtual host `mades` is deleted each time: TPS_TEST_AMQP_URL (`amqps://host:port/mades`),
-TPS_TEST_AMQP_MANAGEMENT_URL (`http://user:password@host:port`) and TPS_TEST_AMQP_AUTHORITY, a folder with root.pem,
-issuing.pem and issuing.key of an authority that it trusts. Without any a test is skipped, on a build server it fails.
+Where it comes from is told in `gateways.demo.rabbitmq`. One that is given must be for tests alone: its virtual host
+`mades` is deleted each time. Without any a test is skipped, on a build server it fails.
 """
 
 import asyncio
@@ -12,17 +10,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import pytest_asyncio
 
-from gateways.demo.rabbitmq import Rabbit, rabbitmq
+from gateways.demo.rabbitmq import GivenRabbit, Rabbit, given, rabbitmq
 from hub.errors import Unavailable
 from hub.mades.paths import VIRTUAL_HOST
 from hub.ports import Refused
 from tests.mades_brokers import Certificates, RabbitTls
 
-OWN, MANAGEMENT, AUTHORITY = "TPS_TEST_AMQP_URL", "TPS_TEST_AMQP_MANAGEMENT_URL", "TPS_TEST_AMQP_AUTHORITY"
 LASTING_S = 7.0
 
 
@@ -75,7 +73,7 @@ class RealBroker:
             unavailable(self._reason)
         if self._broker is None:
             try:
-                self._broker = await (self._given() if os.environ.get(OWN) else self._started())
+                self._broker = await self._started() if (lent := given()) is None else _tls(lent)
             except Unavailable as error:
                 self._reason = str(error)
                 unavailable(self._reason)
@@ -87,10 +85,6 @@ class RealBroker:
             self.node.kill()  # nothing in it is wanted any more, and a good end takes seconds
         await self._stack.aclose()
 
-    async def _given(self) -> RabbitTls:
-        certificates = Certificates(Path(os.environ[AUTHORITY]))
-        return RabbitTls(os.environ[OWN], os.environ[MANAGEMENT], certificates)
-
     async def _started(self) -> RabbitTls:
         certificates = Certificates(self._directory)
         self.node = await self._stack.enter_async_context(rabbitmq(self._directory / "node", certificates.server()))
@@ -98,7 +92,11 @@ class RealBroker:
         return RabbitTls(url, self.node.management_url, certificates)
 
 
-def unavailable(reason: str) -> None:
+def _tls(lent: GivenRabbit) -> RabbitTls:
+    return RabbitTls(lent.url, lent.management_url, Certificates(lent.authority))
+
+
+def unavailable(reason: str) -> NoReturn:
     """Skip, for a stated reason; on a build server fail."""
     if os.environ.get("CI", "").lower() in {"1", "true"}:
         pytest.fail(reason)

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from documents import identifiers
 from gateways.demo.cast import PLAYERS, Player
@@ -30,12 +30,12 @@ from gateways.demo.founding import (
     plan,
     write_everybodys_settings,
 )
-from gateways.demo.rabbitmq import Rabbit, rabbitmq
+from gateways.demo.rabbitmq import GivenRabbit, Rabbit, given, rabbitmq
 from gateways.demo.rabbitmq_node import free_ports
 from hub.directory_service import Directory, bootstrap
 from hub.directory_service.authority import founded_authority
 from hub.directory_service.bootstrap import SETTINGS, write_settings
-from hub.directory_service.founding import Founder
+from hub.directory_service.founding import Founder, ServerFiles
 from hub.directory_service.plan import Plan
 from hub.mades import provision
 from hub.mades.management import managing
@@ -72,7 +72,7 @@ class Processes(Struct, frozen=True):
 
     platform: Platform
     children: Mapping[str, Child]
-    broker: Rabbit
+    broker: Rabbit | GivenRabbit
 
 
 @asynccontextmanager
@@ -87,7 +87,7 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
     """The platform for as long as the block lasts. A `base_port` of 0 takes free ports.
 
     Raises:
-        SettingsError: the folder is in use.
+        SettingsError: the folder is in use, or a broker that was given cannot be used.
         Unavailable: no RabbitMQ can be had, or a part does not start; the message says why.
     """
     ports = Ports.from_base(base_port)
@@ -110,19 +110,26 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
         yield Processes(Platform(urls, keys.tokens, hub_url, pages_url, keys.operator_password), children, broker)
 
 
-async def _found(stack: AsyncExitStack, folder: Path, database: str, written: Plan) -> Rabbit:
+async def _found(stack: AsyncExitStack, folder: Path, database: str, written: Plan) -> Rabbit | GivenRabbit:
     """Keys and certificates for everybody, and a running broker that knows them."""
+    lent = given()
+    if lent:
+        lent.adopt(bootstrap.directory_folder(folder))
     authority = founded_authority(bootstrap.directory_folder(folder))
     async with await PostgresStore.open(database, component=DIRECTORY) as store:
         directory = Directory(DIRECTORY, store=store, authority=authority)
         async with directory.running():
             founder = Founder(directory, written.directory.url, ORGANIZATION, "demo")
             files = await everybody(founder, folder)
-            broker = await stack.enter_async_context(rabbitmq(folder / "broker", files))
+            broker = lent or await _started(stack, folder / "broker", files)
             async with managing(broker.management_url) as management:
                 await provision.provision(management, await directory.registered())
-            await founder.tell_broker(BROKER, structs.replace(written.broker, port=broker.port).url)
+            await founder.tell_broker(BROKER, broker.url)
             return broker
+
+
+async def _started(stack: AsyncExitStack, folder: Path, files: ServerFiles) -> Rabbit | GivenRabbit:
+    return await stack.enter_async_context(rabbitmq(folder, files))
 
 
 async def _start(stack: AsyncExitStack, children: Mapping[str, Child]) -> None:

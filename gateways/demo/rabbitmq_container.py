@@ -10,6 +10,7 @@ from typing import Final, Self
 from gateways.demo.rabbitmq_node import HOST, OPERATOR, answering, configuration, free_ports, kept_password
 from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
+from hub.mades.paths import VIRTUAL_HOST
 
 IMAGE: Final = "rabbitmq:4-management"
 START_TIMEOUT_S: Final = 120.0
@@ -26,6 +27,11 @@ class RabbitContainer:
         self._exists = False
         self.port, self.management_port = free_ports(2)
         self.password = kept_password(self._directory)
+
+    @property
+    def url(self) -> str:
+        """Where components reach it."""
+        return f"amqps://{HOST}:{self.port}/{VIRTUAL_HOST}"
 
     @property
     def management_url(self) -> str:

@@ -21,6 +21,7 @@ import aiohttp
 
 from hub.directory_service.founding import ServerFiles
 from hub.errors import Unavailable
+from hub.mades.paths import VIRTUAL_HOST
 from hub.store.lifetime import die_with_parent
 
 HOST: Final = "127.0.0.1"
@@ -41,6 +42,11 @@ class RabbitNode:
         self._mapper_port, self._distribution_port, self.port, self.management_port = free_ports(4)
         self.password = kept_password(self._directory)
         self._processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def url(self) -> str:
+        """Where components reach it."""
+        return f"amqps://{HOST}:{self.port}/{VIRTUAL_HOST}"
 
     @property
     def management_url(self) -> str:

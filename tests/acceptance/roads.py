@@ -2,11 +2,10 @@
 
 One component directory for the session, with an authority, a registered folder for each of the cast, and certificates;
 messages are sealed, everybody is known by certificate over TLS. TPS_TEST_GROUND chooses the road of the whole suite:
-`memory` (the network's twin, the default), `embedded` or `rabbitmq`. Your own RabbitMQ: see tests.fixtures_broker.
+`memory` (the network's twin, the default), `embedded` or `rabbitmq`. Your own RabbitMQ: see gateways.demo.rabbitmq.
 """
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 
 from gateways.demo.founding import BROKER, DIRECTORY, HOST, HUB, directory_settings, everybody
-from gateways.demo.rabbitmq import Rabbit, rabbitmq
+from gateways.demo.rabbitmq import Rabbit, given, rabbitmq
 from hub.directory_service import Directory
 from hub.directory_service.authority import founded_authority
 from hub.directory_service.bootstrap import member
@@ -30,7 +29,7 @@ from hub.mades.tls import server_context
 from hub.mades.topology import Registered, queue_names
 from hub.ports import Clock
 from hub.store.memory import MemoryStore
-from tests.fixtures_broker import AUTHORITY, MANAGEMENT, OWN, unavailable
+from tests.fixtures_broker import unavailable
 
 Road = Literal["memory", "embedded", "rabbitmq"]
 VARIABLE: Final = "TPS_TEST_GROUND"
@@ -154,22 +153,19 @@ class Site:
             yield Embedded(embedded, registered)
 
     async def _rabbit(self) -> RealRabbit:
-        if given := os.environ.get(OWN):
+        if lent := given():
             if self._brokers:
                 unavailable("this story needs a second broker, and one was given")
             self._brokers += 1
-            return RealRabbit(given, os.environ[MANAGEMENT], None)
+            return RealRabbit(lent.url, lent.management_url, None)
         self._brokers += 1
         node = await self._stack.enter_async_context(rabbitmq(self.folder / f"rabbit-{self._brokers}", self.server))
         return RealRabbit(f"amqps://{HOST}:{node.port}/{VIRTUAL_HOST}", node.management_url, node)
 
     def _adopt_authority(self) -> None:
         """A broker that was given trusts an authority that was given."""
-        if given := os.environ.get(AUTHORITY):
-            folder = self.folder / "directory"
-            folder.mkdir(mode=0o700)
-            for name in ("root.pem", "issuing.pem", "issuing.key"):
-                shutil.copy(Path(given) / name, folder / name)
+        if lent := given():
+            lent.adopt(self.folder / "directory")
 
 
 SITES: list[Site] = []

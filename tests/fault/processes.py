@@ -16,11 +16,13 @@ from gateways.demo import processes
 from gateways.demo.cast import AGRS, DSOS
 from gateways.demo.child import Child
 from gateways.demo.founding import keys_in
+from gateways.demo.rabbitmq import GivenRabbit, Rabbit
 from hub.mades import provision
 from hub.mades.management import managing
 from tests.fault.books import Books, opened_books
 from tests.fault.clients import JSON, Clients
 from tests.fault.load import Load, assets_in, limits_in, plans_in
+from tests.fixtures_broker import unavailable
 
 Account = Mapping[str, Counter[Any]]
 """What each participant knows, or must know, and how often it was told."""
@@ -34,6 +36,7 @@ class Site(Struct, frozen=True):
     """A running platform with its load and its books."""
 
     parts: processes.Processes
+    broker: Rabbit
     clients: Clients
     load: Load
     books: Books
@@ -43,9 +46,9 @@ class Site(Struct, frozen=True):
         """Kill a part (SIGKILL) while a message is at this step; None: at once. The broker is started again."""
         if name == "broker":
             await asyncio.sleep(max(0.0, self.provisioned_s + LASTING_S - time.monotonic()))
-            await self._caught("hub", step, self.parts.broker.freeze, self.parts.broker.thaw)
-            await asyncio.to_thread(self.parts.broker.kill)
-            await self.parts.broker.start()
+            await self._caught("hub", step, self.broker.freeze, self.broker.thaw)
+            await asyncio.to_thread(self.broker.kill)
+            await self.broker.start()
             return
         child = self.parts.children[name]
         await child.ready()
@@ -104,7 +107,7 @@ class Site(Struct, frozen=True):
         await _until(caught, f"{name} has a message {step}", look_s=0.002)
 
     async def _dead_letters(self) -> list[str]:
-        async with managing(self.parts.broker.management_url) as operator:
+        async with managing(self.broker.management_url) as operator:
             letters = await provision.dead_letters(operator, limit=100)
         return [f"{each.sender} to {each.receiver} {each.business_type}: {each.reason}" for each in letters]
 
@@ -114,13 +117,15 @@ async def site(folder: Path) -> AsyncIterator[Site]:
     """A fresh platform in this folder, everybody registered. Raises Unavailable: no RabbitMQ can be had."""
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(processes.running(folder, keys_in(folder), base_port=0))
-        provisioned_s = time.monotonic()
+        broker, provisioned_s = parts.broker, time.monotonic()
+        if isinstance(broker, GivenRabbit):
+            unavailable("a broker that was given is not ours to kill")
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)))
         books = await stack.enter_async_context(opened_books(folder))
         clients = Clients(session, parts.platform)
         load = Load(clients)
         await load.prepare()
-        yield Site(parts, clients, load, books, provisioned_s)
+        yield Site(parts, broker, clients, load, books, provisioned_s)
 
 
 def _signal(child: Child, number: signal.Signals) -> Callable[[], None]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from gateways.demo import rabbitmq as finding
-from gateways.demo.rabbitmq import HELP, rabbitmq
+from gateways.demo.rabbitmq import AUTHORITY, HELP, MANAGEMENT, URL, GivenRabbit, given, rabbitmq
 from gateways.demo.rabbitmq_container import RabbitContainer
 from gateways.demo.rabbitmq_node import find_server, free_ports
+from hub.directory_service.authority import founded_authority
 from hub.directory_service.founding import ServerFiles
-from hub.errors import Unavailable
+from hub.errors import SettingsError, Unavailable
 from tests.fixtures_broker import unavailable
 from tests.mades_brokers import Certificates
 
@@ -35,6 +37,55 @@ async def test_without_any_way_to_a_broker_it_says_what_was_tried_and_what_to_in
 
     assert "No Docker engine answers. No rabbitmq-server is installed" in str(raised.value)
     assert str(raised.value).endswith(HELP)
+
+
+RUNNING = {URL: "amqps://broker.example:5671/mades", MANAGEMENT: "http://kim:pw@broker.example:15672"}
+
+
+def test_a_running_broker_is_taken_from_the_environment(tmp_path: Path) -> None:
+    lent = given({**RUNNING, AUTHORITY: str(tmp_path)})
+
+    assert given({}) is None
+    assert lent == GivenRabbit(url=RUNNING[URL], management_url=RUNNING[MANAGEMENT], authority=tmp_path)
+
+
+def test_a_running_broker_that_is_named_in_part_is_no_reason_to_start_another() -> None:
+    with pytest.raises(SettingsError, match=AUTHORITY):
+        given(RUNNING)
+
+
+def test_a_platform_takes_over_the_authority_of_a_broker_that_was_given_and_never_trades_one_for_another(
+    tmp_path: Path,
+) -> None:
+    ours, theirs, home = (founded(tmp_path / name) for name in ("ours", "theirs", "home"))
+    shutil.rmtree(home)
+    lent = given({**RUNNING, AUTHORITY: str(ours)})
+    other = given({**RUNNING, AUTHORITY: str(theirs)})
+    assert lent is not None
+    assert other is not None
+
+    lent.adopt(home)
+    lent.adopt(home)
+
+    assert founded_authority(home).root == founded_authority(ours).root
+    assert (home / "issuing.key").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(SettingsError, match="another authority"):
+        other.adopt(home)
+
+
+def founded(folder: Path) -> Path:
+    """A folder with an authority."""
+    folder.mkdir()
+    founded_authority(folder)
+    return folder
+
+
+def test_an_authority_that_is_none_is_refused_with_words(tmp_path: Path) -> None:
+    lent = given({**RUNNING, AUTHORITY: str(tmp_path / "nowhere")})
+    assert lent is not None
+
+    with pytest.raises(SettingsError, match=r"root\.pem, issuing\.pem, issuing\.key"):
+        lent.adopt(tmp_path / "home")
 
 
 def test_an_ordinary_user_is_not_asked_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
