@@ -20,6 +20,7 @@ from hub.errors import Unavailable
 from hub.store.embedded import EmbeddedPostgres
 from tests.docs.walking import Shell
 from tests.fixtures_broker import unavailable
+from tests.programs import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 HOST = "127.0.0.1"
@@ -68,6 +69,7 @@ async def execute(postgres: EmbeddedPostgres, statements: str) -> None:
 
 
 async def test_the_walk_leads_from_nothing_to_a_first_limit_and_beyond(tmp_path: Path, root: Path) -> None:
+    need("curl")
     try:
         server = find_server()
     except Unavailable as error:

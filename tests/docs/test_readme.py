@@ -1,20 +1,19 @@
 """What the README tells a newcomer to type works, word for word, on the demo it describes."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.demo_process import demo
+from tests.programs import need
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_commands_of_the_readme_do_the_main_job(tmp_path: Path, root: Path) -> None:
-    if not shutil.which("curl"):
-        pytest.skip("curl is not installed, and the README's examples are curl lines")
+    need("curl")
     start, *by_hand = re.findall(r"```sh\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
     assert start.split("\n")[:2] == ["make demo", "make test"]
     serve = ("make", "--no-print-directory", "-C", str(root), "demo", "PORT=0", f"DIR={tmp_path / '.demo'}")

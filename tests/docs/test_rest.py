@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import pytest
 
 from tests.demo_process import demo
+from tests.programs import need
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_commands_of_the_rest_guide_work_in_their_order(tmp_path: Path, root: Path) -> None:
-    if not shutil.which("curl"):
-        pytest.skip("curl is not installed, and the guide's examples are curl lines")
+    need("curl")
     blocks = re.findall(r"```sh\n(.*?)```", (root / "docs" / "rest.md").read_text(), re.DOTALL)
 
     with demo(tmp_path, "--port", "0") as platform:

@@ -1,6 +1,5 @@
 """Certificates of components: what is issued, what is refused, and that openssl reads them as we do."""
 
-import shutil
 import stat
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -36,6 +35,7 @@ from hub.mades.pki import (
     verify_chain,
     write_key,
 )
+from tests.programs import need
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 NORTH = "A01:45X-NORTH"
@@ -55,8 +55,7 @@ def check(certificate: x509.Certificate, kind: CertificateType, *, at: datetime 
 
 @pytest.fixture
 def openssl(tmp_path: Path) -> "Openssl":
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl here to ask for its opinion")
+    need("openssl")
     (tmp_path / "root.pem").write_bytes(pem_of(ROOT.certificate))
     (tmp_path / "issuing.pem").write_bytes(pem_of(ISSUING.certificate))
     return Openssl(tmp_path)
