@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.x509 import Certificate
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 from msgspec.structs import replace
 
 from hub.app.parts import Store
@@ -143,18 +143,25 @@ class Audit:
         return Fault(position=checkpoint.size, text=f"The checkpoint is not the hub's. {wrong}") if wrong else None
 
     async def _documents(self, events: Sequence[StoredEvent]) -> Fault | None:
-        named = {event.position: document.digest for event in events if (document := document_in(event))}
-        kept = await self._store.evidence.intact(tuple(named.values()))
+        named = list[tuple[StoredEvent, str | None, Sequence[str]]]()
+        unreadable = None
         for event in events:
-            digest = named.get(event.position)
+            try:
+                document = document_in(event)
+                named.append((event, document.digest if document else None, erased_in(event)))
+            except DecodeError:  # whoever can write here can also make the chain anew
+                unreadable = Fault(position=event.position, text="The record cannot be read.")
+                break
+        kept = await self._store.evidence.intact([digest for _, digest, _ in named if digest])
+        for event, digest, erased in named:
             if digest and digest not in kept:
                 self._absent.setdefault(digest, event.position)
             elif digest and not kept[digest]:
                 text = f"Its document {digest} does not have this digest any more."
                 return Fault(position=event.position, text=text)
-            for erased in erased_in(event):
-                self._absent.pop(erased, None)
-        return None
+            for each in erased:
+                self._absent.pop(each, None)
+        return unreadable
 
 
 async def before(store: Store, position: int, *, log: str, signature: CheckSignature) -> Stand:

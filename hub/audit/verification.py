@@ -35,7 +35,10 @@ class Inspection:
         expected = self.position + 1
         if event.position != expected:
             return missing(expected)
-        record = record_of(event, position=expected, at=event.at)
+        try:
+            record = record_of(event, position=expected, at=event.at)
+        except (ArithmeticError, TypeError):  # a time without end, as only a database can hold it
+            return Fault(position=expected, text="The time of the record cannot be.")
         if event.chain != linked(self.chain, record):
             return Fault(
                 position=expected, text="The chain value does not follow from the record and the one before it."

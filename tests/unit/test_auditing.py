@@ -103,6 +103,17 @@ async def test_a_changed_document_is_named_by_the_record_of_it(site: Site, store
     assert (fault.position, fault.text) == (7, f"Its document {digest} does not have this digest any more.")
 
 
+async def test_a_record_that_was_made_unreadable_behind_the_newest_checkpoint_is_named(
+    site: Site, store: MemoryStore
+) -> None:
+    rewritten(store, 11, state=b"no event")
+
+    fault = await site.fault()
+
+    assert fault is not None
+    assert (fault.position, "cannot be read" in fault.text) == (11, True)
+
+
 async def test_the_first_of_two_faults_is_named(site: Site, store: MemoryStore) -> None:
     store.commit.payloads[digest_of(b"document 6")] += b"."
     store.log.events[6] = replace(store.log.events[6], cause="nobody")

@@ -62,6 +62,7 @@ async def test_a_log_that_nobody_touched_is_what_was_written(database_url: Datab
         ("update stored_events set cause = 'nobody' where notification_id = 2", 2, "does not follow"),
         ("update stored_events set recorded_at = recorded_at + interval '1 microsecond'", 1, "does not follow"),
         ("update stored_events set chain = sha256('') where notification_id = 3", 3, "does not follow"),
+        ("update stored_events set recorded_at = 'infinity' where notification_id = 2", 2, "cannot be"),
         ("delete from stored_events where notification_id = 2", 2, "missing"),
     ],
 )
