@@ -106,7 +106,8 @@ class Site:
         try:
             async for _ in audit.pages(await audit.extent()):
                 pass
-            await audit.unnamed()
+            async for _ in audit.unnamed():
+                pass
         except Bad as bad:
             return bad.fault
         return None

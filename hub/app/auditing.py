@@ -108,9 +108,15 @@ class Audit:
         for digest, position in self._absent.items():  # in the order of the log
             raise Bad(Fault(position=position, text=f"Its document {digest} is missing, and was not erased."))
 
-    async def unnamed(self) -> None:
-        """Look at every document there is, also those that no record names. Raises Bad, Unavailable."""
+    async def unnamed(self) -> AsyncIterator[int]:
+        """Look at every document there is, also those that no record names, and yield how many so far.
+
+        Raises Bad, Unavailable.
+        """
+        looked_at = 0
         async for digest, is_intact in self._store.evidence.all():
+            looked_at += 1
+            yield looked_at
             if not is_intact:
                 raise Bad(Fault(position=None, text=f"The document {digest} does not have this digest any more."))
         self.stand = replace(self.stand, complete=True)

@@ -93,7 +93,9 @@ async def _audited(audit: "Audit", resume: Path | None, *, also_unnamed: bool) -
                 if pages % SAVE_EVERY == 0:
                     _keep(resume, audit.stand)
         if also_unnamed:
-            await audit.unnamed()
+            with progress("Documents") as reached:
+                async for looked_at in audit.unnamed():
+                    reached(looked_at)
     except Bad as bad:
         fault = bad.fault
     finally:

@@ -403,7 +403,8 @@ async def test_a_running_hub_signs_what_its_log_holds_and_an_audit_finds_it_good
         )
         async for _ in audit.pages(await audit.extent()):
             pass
-        await audit.unnamed()
+        async for _ in audit.unnamed():
+            pass
         assert audit.stand.complete
 
 
