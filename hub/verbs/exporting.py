@@ -18,6 +18,7 @@ from hub.history.happenings import concerned, happened
 from hub.history.wording import utc
 from hub.ports import Recorded, StoredEvent
 from hub.settings import HubSettings, Sources
+from hub.verbs.formats import FORMATS
 from hub.verbs.looking import JSON, Names, UtcTime, events_of, with_store
 from hub.verbs.operating import party
 
@@ -92,13 +93,20 @@ def show(sources: Sources, position: int, *, as_json: bool) -> None:
 @filtered
 @click.option("--out", default="-", type=click.Path(dir_okay=False, allow_dash=True), help="The file; - is stdout.")
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(sorted(FORMATS)),
+    default="jsonl",
+    help="JSON Lines, or a Parquet file (needs the extra `parquet`).",
+)
+@click.option(
     "--with-payloads",
     is_flag=True,
     help="Also what the events say: PERSONAL AND COMMERCIAL data (metering points, ratings, plans, limits).",
 )
 @click.pass_obj
-def export(sources: Sources, /, *, out: str, with_payloads: bool, **chosen: Any) -> None:
-    """Write events for a regulator: JSON Lines, one event a line, in the order of the log.
+def export(sources: Sources, /, *, out: str, form: str, with_payloads: bool, **chosen: Any) -> None:
+    """Write events for a regulator: one event a line (or a row), in the order of the log.
 
     Each line says when, what kind, about whom, and has the digests that tie it to the log; what the events say only
     with --with-payloads. The hash chain is checked on the way; a file appears only when all of it is written.
@@ -108,10 +116,10 @@ def export(sources: Sources, /, *, out: str, with_payloads: bool, **chosen: Any)
 
     async def write(store: "PostgresStore", settings: HubSettings) -> tuple[int, Exported | None]:
         wanted, count, last = _wanted(settings, **chosen), 0, None
-        with _opened(out) as file:
+        with _opened(out) as file, FORMATS[form](file) as put:
             async for decoded in _decoded(settings, events_of(store, until=wanted.is_past), wanted):
                 last = tell(*decoded)
-                file.write(msgspec.json.encode(last) + b"\n")
+                put(last)
                 count += 1
         return count, last
 
@@ -188,6 +196,7 @@ def _opened(out: str) -> Iterator[IO[bytes]]:
         with part.open("wb") as file:
             yield file
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise click.UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
     except BaseException:
         part.unlink()

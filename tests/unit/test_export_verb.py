@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from click.testing import Result
 
 from hub.values import Action
+from hub.verbs import formats
 from tests.fixtures_store import DatabaseUrl
 from tests.hub_log import kept, operate
 from tests.hub_world import ALPHA, BRAVO, NOON, NORTH, QUARTER, World
@@ -132,6 +135,39 @@ async def test_a_file_appears_only_when_the_whole_chain_held(
     assert "position 7" in after.output
     assert not bad.exists()
     assert not bad.with_suffix(".jsonl.part").exists()
+
+
+async def test_a_parquet_file_has_the_same_events_in_the_same_order(
+    database_url: DatabaseUrl, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(formats, "GROUP", 4)
+    url, file = await database_url(), tmp_path / "events.parquet"
+    await kept(world, url)
+
+    result = await events(url, "export", "--format", "parquet", "--out", str(file), "--with-payloads")
+    as_lines = lines(await events(url, "export", "--with-payloads"))
+
+    assert result.exit_code == 0, result.output
+    rows = parquet.read_table(file).to_pylist()
+    assert [
+        {**row, "at": msgspec.json.decode(msgspec.json.encode(row["at"])), "says": json.loads(row["says"])}
+        for row in rows
+    ] == as_lines
+
+
+async def test_without_its_library_parquet_is_refused_in_words(
+    database_url: DatabaseUrl, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    url, file = await database_url(), tmp_path / "events.parquet"
+    await kept(world, url)
+
+    result = await events(url, "export", "--format", "parquet", "--out", str(file))
+
+    assert result.exit_code == 2
+    assert "Install the extra `parquet`, or export JSON Lines." in result.output
+    assert not file.with_suffix(".parquet.part").exists()
 
 
 async def test_the_newest_events_are_listed_in_words(database_url: DatabaseUrl, world: World) -> None:
