@@ -53,9 +53,10 @@ def list_(sources: Sources, /, *, last: int, as_json: bool, **chosen: Any) -> No
 
     async def look(store: "PostgresStore", settings: HubSettings) -> Iterable[Decoded]:
         wanted = _wanted(settings, **chosen)
-        after = max(0, await store.log.head() - last) if wanted == Wanted() else 0
+        everything = events_of(store, until=wanted.is_past)
+        newest = store.log.read(after=max(0, await store.log.head() - last))
         found: deque[Decoded] = deque(maxlen=last)
-        async for decoded in _decoded(settings, store.log.read(after=after), wanted):
+        async for decoded in _decoded(settings, newest if wanted == Wanted() else everything, wanted):
             found.append(decoded)
         return found
 
