@@ -43,9 +43,10 @@ test: $(READY) ## Run all tests, and the main stories over both real brokers (wi
 acceptance: $(READY) ## Run all acceptance tests over one road: GROUND=memory, embedded or rabbitmq (FILES=, ARGS=)
 	@TPS_TEST_GROUND="$(or $(GROUND),memory)" exec $(BIN)/pytest $(or $(FILES),tests/acceptance) $(ARGS)
 
-bench: $(READY) ## Measure the transport: message cycles/s, latencies, CPU for each message; and an audit (ARGS= adds options to the first, see --help)
+bench: $(READY) ## Measure the transport (cycles/s, latencies, CPU for each message), an audit, a rebuild of views (ARGS= adds options to the first, see --help)
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m tests.bench.audit)
+	@$(if $(ARGS),,$(BIN)/python -m tests.bench.rebuild)
 
 soak: $(READY) ## Ten minutes of load while the broker is killed every minute; prints a table (ARGS="--minutes 30")
 	@exec $(BIN)/python -m tests.fault.soak $(ARGS)

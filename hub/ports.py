@@ -297,10 +297,6 @@ class RowReader(Protocol):
         """
 
 
-class Rows(RowReader, Protocol):
-    """What a rebuild may do beside reading: write a shadow and swap it. Used by the command line."""
-
-
 class MessageState(StrEnum):
     """Delivery states of MADES (IEC 62325-503), as folded by hub.mades.exchange (R29)."""
 

@@ -8,5 +8,5 @@ import hmac
 
 def keyed_mrid(secret: bytes, *parts: str) -> str:
     """32 hexadecimal digits of HMAC-SHA-256 over the parts, each with its length so that no two lists collide."""
-    message = b"".join(len(encoded).to_bytes(4, "big") + encoded for encoded in (part.encode() for part in parts))
+    message = b"".join([len(encoded).to_bytes(4, "big") + encoded for encoded in map(str.encode, parts)])
     return hmac.digest(secret, message, "sha256").hex()[:32]
