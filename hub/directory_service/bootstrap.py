@@ -93,6 +93,7 @@ def admissions(plan: Plan, *, by: str) -> list[AddParticipant]:
             role=each.role,
             name=each.name,
             brp=plan.code(each.brp) if each.brp else None,
+            why="named in the platform file",
             by=by,
         )
         for each in plan.participants
