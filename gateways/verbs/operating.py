@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
+from hub.errors import LogCorrupt, UnknownEvent
 from hub.settings import GatewaySettings
 from hub.values import Role
 
@@ -27,7 +30,10 @@ def with_store(settings: GatewaySettings, work: Callable[["PostgresStore"], Awai
 
 
 def with_log(settings: GatewaySettings, work: Callable[["Desk", "PostgresStore"], Awaitable[T]]) -> T:
-    """Do something with a desk on the gateway's log. Raises SettingsError, UnknownEvent, Unavailable."""
+    """Do something with a desk on the gateway's log; ends with 1 when the log cannot be read.
+
+    Raises SettingsError, Unavailable.
+    """
     from gateways.process import operating  # noqa: PLC0415 - loads the broker's client
     from hub import logs  # noqa: PLC0415
 
@@ -37,7 +43,10 @@ def with_log(settings: GatewaySettings, work: Callable[["Desk", "PostgresStore"]
         async with operating(settings, _trade(settings)) as (desk, store):
             return await work(desk, store)
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except (LogCorrupt, UnknownEvent) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _trade(settings: GatewaySettings) -> "Trade":

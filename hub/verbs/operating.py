@@ -11,7 +11,7 @@ from documents import identifiers
 from documents.errors import IdentifierError
 from documents.values import Identifier
 from hub.commands import Command
-from hub.errors import Rejected
+from hub.errors import LogCorrupt, Rejected, UnknownEvent
 from hub.settings import HubSettings, Sources
 
 if TYPE_CHECKING:
@@ -48,20 +48,19 @@ def with_log(sources: Sources, work: Callable[["Desk", "PostgresStore", HubSetti
         return asyncio.run(run())
     except Rejected as error:
         raise click.ClickException(error.text) from None
+    except (LogCorrupt, UnknownEvent) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def with_store(settings: HubSettings, work: Callable[["PostgresStore"], Awaitable[T]]) -> T:
     """Do something with the hub's store, without its log. Raises SettingsError, Unavailable."""
     from hub import app, logs  # noqa: PLC0415 - as above
-    from hub.store.migrate import migrate  # noqa: PLC0415
 
     logs.configure("warning", settings.log.format)
 
     async def run() -> T:
-        async with app.database(settings) as url:
-            await migrate(url)
-            async with await app.open_store(settings, url) as store:
-                return await work(store)
+        async with app.reading(settings) as store:
+            return await work(store)
 
     return asyncio.run(run())
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from documents.values import Mrid
+from documents.values import Identifier, Mrid
 from gateways.events import MessageRetried as GatewayRetried
 from hub.commands import Origin
 from hub.events import MessageQuarantined, MessageRetried
@@ -16,7 +16,7 @@ from hub.mades.exchange import Again, again
 from hub.ports import MessageState
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import Cluster
-from tests.operated import ALPHA_CODE, GATEWAY_SETTINGS, HUB_CODE, NORTH_CODE, happen, publish, queue, run
+from tests.operated import ALPHA_CODE, GATEWAY_SETTINGS, HUB_CODE, HUB_SETTINGS, NORTH_CODE, happen, publish, queue, run
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -175,3 +175,20 @@ async def test_a_gateway_keeps_its_retries_in_its_own_log(cluster: Cluster) -> N
         assert (event.message_id, event.why, event.by) == (message, "hurry", "ada")
         assert "1 message." in await run(url, "messages", "list", settings=GATEWAY_SETTINGS)
         assert "0 set aside" in await run(url, "messages", "dead-letters", settings=GATEWAY_SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("component", "settings"), [(HUB_CODE, HUB_SETTINGS), (ALPHA_CODE, GATEWAY_SETTINGS)], ids=["hub", "gateway"]
+)
+async def test_a_log_of_something_else_is_told_in_words_and_nothing_leaves(
+    cluster: Cluster, component: Identifier, settings: dict[str, str]
+) -> None:
+    async with cluster.lent() as url:
+        async with await PostgresStore.open(url, component=component) as store:
+            await happen(store, "MessageSent.v9", b"{}")
+            (message,) = await queue(store, "d1")
+
+        said = await run(url, "messages", "retry", message, "--why", "hurry", settings=settings, code=1)
+
+    assert "MessageSent.v9" in said
+    assert "due now" not in said
