@@ -75,14 +75,34 @@ def _balance(side: Direction, held: Iterable[Part], grid: Grid) -> Balance:
     zero, holds = [0] * grid.count, [False] * grid.count
     allowed, scheduled, excess, margin = zero, zero, zero, zero
     for part in held:
-        holds = [held or most >= 0 for held, most in zip(holds, part.allowed, strict=True)]
-        allowed = [total + most if most > 0 else total for total, most in zip(allowed, part.allowed, strict=True)]
-        within = list(zip(part.planned, part.allowed, strict=True))
-        scheduled = list(map(add, scheduled, [plan if most >= 0 < plan else 0 for plan, most in within]))
-        margin = list(map(add, margin, [min(most, part.rated) if plan < 0 < most else 0 for plan, most in within]))
-        excess = list(map(add, excess, part.excess))
+        # Most plans are whole, and then whole columns are added at once: this is where the time goes.
+        if NONE in part.allowed:
+            holds = [before or most >= 0 for before, most in zip(holds, part.allowed, strict=True)]
+            allowed = list(map(add, allowed, [max(most, 0) for most in part.allowed]))
+        else:
+            holds = [True] * grid.count
+            allowed = list(map(add, allowed, part.allowed))
+        scheduled = list(map(add, scheduled, _within(part)))
+        if NONE in part.planned:
+            margin = list(map(add, margin, _left(part)))
+        if any(part.excess):
+            excess = list(map(add, excess, part.excess))
     allowed = [most if held else NONE for most, held in zip(allowed, holds, strict=True)]
     return Balance(side, allowed, scheduled, excess, margin)
+
+
+def _within(part: Part) -> Slots:
+    """What is planned while the limit holds."""
+    if NONE not in part.planned and NONE not in part.allowed:
+        return part.planned
+    return [plan if most >= 0 < plan else 0 for plan, most in zip(part.planned, part.allowed, strict=True)]
+
+
+def _left(part: Part) -> Slots:
+    """What may be used where nothing is planned."""
+    return [
+        min(most, part.rated) if plan < 0 < most else 0 for plan, most in zip(part.planned, part.allowed, strict=True)
+    ]
 
 
 def _findings(limit: LimitContent, side: Direction, held: Sequence[Part], grid: Grid) -> Iterator[Finding]:

@@ -103,7 +103,7 @@ class Api:
         window = _quarters(Interval(now - timedelta(hours=2), now + LOOK_AHEAD))
         picture = await self._pictures.of(snapshot, window)
         ahead = [one for one in picture.findings if one.interval.end > now and one.excess_w]
-        production, consumption, excess = views.sums(picture)
+        production, consumption, excess = await asyncio.to_thread(views.sums, picture)
         return json(
             Overview(
                 as_of=now,
@@ -124,12 +124,13 @@ class Api:
     async def _agr(self, request: web.Request) -> web.Response:
         snapshot, now = await self._snapshot(request), self._now(request)
         agr, picture = _participant(snapshot, request), await self._picture(snapshot, request)
-        return json(views.agr_page(snapshot, picture, agr, now, asset=request.query.get("asset", "")))
+        asset = request.query.get("asset", "")
+        return json(await asyncio.to_thread(views.agr_page, snapshot, picture, agr, now, asset=asset))
 
     async def _dso(self, request: web.Request) -> web.Response:
         snapshot, now = await self._snapshot(request), self._now(request)
         dso, picture = _participant(snapshot, request), await self._picture(snapshot, request)
-        return json(views.dso_page(snapshot, picture, dso, now))
+        return json(await asyncio.to_thread(views.dso_page, snapshot, picture, dso, now))
 
     async def _limit(self, request: web.Request) -> web.Response:
         snapshot, now = await self._snapshot(request), self._now(request)
@@ -148,8 +149,8 @@ class Api:
                 window=window,
                 reasons=content.reasons,
                 totals=views.totals(content, picture.board.grid),
-                sides=views.sides(content, holding, picture.board),
-                parts=views.parts(content, holding, picture.board),
+                sides=await asyncio.to_thread(views.sides, content, holding, picture.board),
+                parts=await asyncio.to_thread(views.parts, content, holding, picture.board),
                 copies=[await self._copy(copy, having, snapshot) for copy in limit.copies],
                 findings=[one for one in picture.findings if f"{one.dso}/{one.mrid}" == key],
             )
@@ -181,7 +182,7 @@ class Api:
     async def _assets(self, request: web.Request) -> web.Response:
         snapshot, now = await self._snapshot(request), self._now(request)
         picture = await self._pictures.of(snapshot, _quarters(Interval(now, now + LOOK_AHEAD)))
-        return json(views.asset_page(snapshot, picture.board, now, **_paging(request)))
+        return json(await asyncio.to_thread(views.asset_page, snapshot, picture.board, now, **_paging(request)))
 
     async def _points(self, request: web.Request) -> web.Response:
         return json(views.point_page(await self._snapshot(request), self._now(request), **_paging(request)))

@@ -34,8 +34,11 @@ from hub.rows import (
 
 R = TypeVar("R", bound=Struct)
 
+ENDING: Final = (OPERATOR_SCHEDULES, OPERATOR_LIMITS, LIMIT_CONTENTS)
+"""Views whose rows end some day."""
 KEPT: Final = timedelta(days=8)
 AHEAD: Final = timedelta(days=3 * 366)
+FORGETS_EVERY: Final = timedelta(hours=1)
 PAGE: Final = 5_000
 WAIT_S: Final = 60.0
 SCOPE: Final = Scope(OPERATOR)
@@ -52,11 +55,11 @@ VIEWS: Final[Mapping[str, type[Struct]]] = {
 
 
 class Held(Struct, frozen=True):
-    """A row with when it was issued and its place in its feed."""
+    """A row with when it was issued, and the end of what it is about."""
 
     payload: Struct
     issued: Instant
-    sequence: int
+    ends: Instant | None
 
 
 class Snapshot:
@@ -74,16 +77,24 @@ class Snapshot:
             self._held[item.view].pop(item.key, None)
         else:
             payload = msgspec.msgpack.decode(item.payload, type=VIEWS[item.view])
-            self._held[item.view][item.key] = Held(payload, item.issued, item.sequence)
+            self._held[item.view][item.key] = Held(payload, item.issued, item.valid.end if item.valid else None)
 
-    def held(self, view: str) -> Mapping[str, Held]:
-        """The rows of a view by key."""
-        return self._held[view]
+    def held(self, view: str) -> dict[str, Held]:
+        """The rows of a view by key: a copy, so that a thread may walk through it while rows come."""
+        return dict(self._held[view])
 
     def rows(self, view: str, type_: type[R]) -> dict[str, R]:
         """The payloads of a view by key; `type_` is the one that `VIEWS` names."""
         assert VIEWS[view] is type_, "each view has one type"
-        return {key: cast("R", held.payload) for key, held in self._held[view].items()}
+        return {key: cast("R", held.payload) for key, held in self.held(view).items()}
+
+    def forget(self, before: datetime) -> None:
+        """Drop the plans and limits that ended before an instant."""
+        for view in ENDING:
+            for key, held in self.held(view).items():
+                if held.ends is not None and held.ends < before:
+                    del self._held[view][key]
+                    self.version += 1
 
     def get(self, view: str, key: str, type_: type[R]) -> R | None:
         """One payload, None when there is none."""
@@ -97,6 +108,7 @@ class Present:
     def __init__(self, rows: RowReader, feed: Feed, now: Callable[[], datetime]) -> None:
         self._rows, self._feed, self._now = rows, feed, now
         self.snapshot = Snapshot()
+        self._forgets = now() + FORGETS_EVERY
         self._listeners: set[Callable[[str], None]] = set()
 
     async def run(self) -> None:
@@ -114,7 +126,7 @@ class Present:
         """Take the current rows; returns up to where the feed need not be read."""
         head = await self._rows.head(SCOPE, view)
         now, after = self._now(), ""
-        span = Interval(now - KEPT, now + AHEAD) if view in {OPERATOR_SCHEDULES, LIMIT_CONTENTS} else None
+        span = Interval(now - KEPT, now + AHEAD) if view in ENDING else None
         while True:
             page = await self._rows.list(SCOPE, view, overlapping=span, after_key=after, limit=PAGE)
             for item in page:
@@ -134,6 +146,14 @@ class Present:
                     listener(view)
             elif self._feed.is_closed:
                 return
+            self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Once an hour, so that memory does not grow with the log."""
+        now = self._now()
+        if now >= self._forgets:
+            self._forgets = now + FORGETS_EVERY
+            self.snapshot.forget(now - KEPT)
 
 
 async def snapshot_at(rows: RowReader, at: datetime) -> Snapshot:

@@ -30,7 +30,7 @@ from hub.rows import (
     OperatorPoint,
     Participant,
 )
-from hub.values import Direction
+from hub.values import AssetOrder, AssetShare, Direction
 from hub.web.answers import (
     AgrPage,
     AlarmLine,
@@ -197,7 +197,7 @@ def sides(limit: LimitContent, limits: Sequence[LimitContent], board: Board) -> 
 
 def parts(limit: LimitContent, limits: Sequence[LimitContent], board: Board) -> list[PartLine]:
     """What a limit says to each asset, and how its plan keeps to it."""
-    lines = [_part(limit, limits, board, part.resource) for part in limit.parts[:PARTS_SHOWN]]
+    lines = [_part(limit, limits, board, part) for part in limit.parts[:PARTS_SHOWN]]
     return sorted(lines, key=lambda line: (-line.excess_w, line.asset))
 
 
@@ -290,18 +290,21 @@ def _cut(limit: LimitContent, shown: set[Identifier]) -> LimitContent:
     )
 
 
-def _part(limit: LimitContent, limits: Sequence[LimitContent], board: Board, resource: Identifier) -> PartLine:
-    asset = board.assets.get(resource)
-    own = _cut(limit, {resource})
+def _part(limit: LimitContent, limits: Sequence[LimitContent], board: Board, part: AssetShare | AssetOrder) -> PartLine:
+    resource, asset = part.resource, board.assets.get(part.resource)
+    own = replace(
+        limit,
+        shares=(part,) if isinstance(part, AssetShare) else (),
+        orders=(part,) if isinstance(part, AssetOrder) else (),
+    )
     found = balances(own, limits, board)
     most = max((max(one.excess, default=0) for one in found), default=0)
     allowed = next((one.allowed for one in found if any(watts != NONE for watts in one.allowed)), [])
-    action = next((order.action.value for order in own.orders), None)
     return PartLine(
         asset=resource,
         operator=asset.operator if asset else None,
         rated_w=asset.capability.rated(limit.direction) if asset else 0,
-        action=action,
+        action=part.action.value if isinstance(part, AssetOrder) else None,
         allowed=bound_curve(board.grid, allowed),
         excess_w=most,
         energy_wh=sum(sum(one.excess) for one in found) / 4,

@@ -10,14 +10,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientSession, CookieJar
 
 from documents import identifiers, registry
+from documents.values import Identifier, Interval
 from hub.app import operator_pages
 from hub.clock import ORIGIN
+from hub.ports import OPERATOR, Item
+from hub.rows import OPERATOR_SCHEDULES, OperatorSchedule
 from hub.settings import Secret, Web
 from hub.web.session import Sessions
+from hub.web.snapshot import Snapshot
 from tests.system import MARKET, Member, System
 from tests.unit.test_app import ALPHA, NORTH, limit, played, schedule
 
@@ -258,6 +263,28 @@ async def test_a_look_back_shows_what_was_known_then() -> None:
         assert found["assets"]["all"] == 2
         assert "limit" not in [one["mrid"] for one in found["documents"]]
         assert (await page.get("/api/assets", at=before))["found"] == 2
+
+
+def test_what_ended_long_ago_is_forgotten_and_what_lasts_is_kept() -> None:
+    snapshot = Snapshot()
+    plan = OperatorSchedule(operator=Identifier(ALPHA), mrid="m", revision=1, resource=Identifier("NDK:a"), periods=())
+    for key, hours in (("old", 1), ("new", 3)):
+        snapshot.take(
+            Item(
+                view=OPERATOR_SCHEDULES,
+                audience=OPERATOR,
+                key=key,
+                sequence=1,
+                payload=msgspec.msgpack.encode(plan),
+                valid=Interval(ORIGIN, ORIGIN + timedelta(hours=hours)),
+                issued=ORIGIN,
+                position=1,
+            )
+        )
+
+    snapshot.forget(ORIGIN + timedelta(hours=2))
+
+    assert list(snapshot.held(OPERATOR_SCHEDULES)) == ["new"]
 
 
 async def test_a_document_is_shown_with_its_verdict_and_its_xml() -> None:
