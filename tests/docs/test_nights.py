@@ -22,7 +22,7 @@ from hub.mades import credentials, pki
 from hub.mades.certificates import CertificateType
 from tests.docs.platform_of_the_walk import NAMES, Night, platform
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BEGIN, END = "## Five bad nights", "## The message box"
 PATIENCE_S = 60.0
 BROKER_STARTS = "systemctl start rabbitmq-server"
