@@ -33,6 +33,7 @@ B = TypeVar("B")
 PASTS_KEPT: Final = 4
 PAGE_MOST: Final = 500
 LOOK_AHEAD: Final = timedelta(hours=48)
+LIMITS_AHEAD: Final = timedelta(days=14)
 AROUND: Final = timedelta(hours=2)
 FINDINGS_AHEAD: Final = 12
 DOCUMENTS_SHOWN: Final = 12
@@ -108,7 +109,7 @@ class Api:
             Overview(
                 as_of=now,
                 people=views.people(snapshot),
-                limits=views.limit_lines(snapshot, now, Interval(now, now + LOOK_AHEAD)),
+                limits=views.limit_lines(snapshot, now, Interval(now, now + LIMITS_AHEAD)),
                 assets=views.counts(snapshot, picture, now),
                 waiting=await self._waiting() if snapshot.at is None else None,
                 findings=ahead[:FINDINGS_AHEAD],

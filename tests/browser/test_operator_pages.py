@@ -27,7 +27,7 @@ async def test_an_aggregator_is_chosen_and_its_schedules_stand_against_its_share
 
     await window.sees("Schedules of alpha")
     await window.sees("Share of the limit by north")
-    assert await window.stretches(".violation") == [("17:00", "20:00", 66_667)]
+    assert await window.stretches(".violation:not(.band)") == [("17:00", "20:00", 66_667)]
     (finding, *_) = await window.rows("Where plans do not fit")
     assert finding[1:8] == ["above the limit", "north", "consumption", "300 kW", "233.3 kW", "66.7 kW", "200 kWh"]
 
@@ -202,13 +202,23 @@ async def barriers(window: Window, rules: str) -> list[str]:
     ]
 
 
-async def test_the_first_view_is_there_within_a_second(window: Window) -> None:
-    begun = datetime.now(UTC)
-    await window.page.reload()
-    await window.sees("limits active")
+async def test_the_first_view_is_there_at_once_and_nothing_jumps(window: Window) -> None:
+    taken = []
+    for _ in range(3):
+        begun = datetime.now(UTC)
+        await window.page.reload()
+        await window.sees("limits active")
+        taken.append(datetime.now(UTC) - begun)
+    jumps = await window.page.evaluate(
+        "new Promise(told => new PerformanceObserver(list => told("
+        "list.getEntries().reduce((sum, one) => sum + (one.hadRecentInput ? 0 : one.value), 0)"
+        ")).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => told(0), 500))"
+    )
 
-    # Twice the promise: machines that run tests are busy with others.
-    assert datetime.now(UTC) - begun < timedelta(seconds=2)
+    # The best of three, and twice the promised second: machines that run tests are busy with others.
+    assert min(taken) < timedelta(seconds=2)
+    # What browsers call good is less than 0.1.
+    assert jumps < 0.05
 
 
 async def test_a_wrong_password_is_told_and_lets_nobody_in(browser: Browser, stage: Stage) -> None:

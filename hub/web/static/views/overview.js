@@ -72,7 +72,7 @@ function Limits({ limits, people, kept }) {
     { name: "says", label: "Allows", cell: (one) => html`<span class="wrap">${saysOf(one)} <span class="quiet">${one.direction === "both" ? "both ways" : one.direction}</span></span>` },
     { name: "collected", label: "Collected", number: true, value: (one) => one.copies - one.collected, cell: (one) => `${one.collected}/${one.copies}` },
   ];
-  return html`<${Table} caption="Limits, active and coming" rows=${limits} rowKey=${(one) => `${one.dso}/${one.mrid}`} columns=${columns} empty="No limit holds in the next two days." />`;
+  return html`<${Table} caption="Limits, active and coming" rows=${limits} rowKey=${(one) => `${one.dso}/${one.mrid}`} columns=${columns} empty="No limit holds in the next two weeks." />`;
 }
 
 export const documentColumns = (people, kept) => [

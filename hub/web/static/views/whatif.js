@@ -7,17 +7,19 @@ import { Card, FINDING_COLUMNS, Table, findingKey } from "../pieces.js";
 import { Effect } from "./limit.js";
 
 const HOUR = 3600;
+const MOST = 200;
 
-export function WhatIf({ people, kept }) {
+export function WhatIf({ people, at, kept }) {
   const dsos = people.filter((one) => one.role === "DSO");
   const [dso, setDso] = useState(dsos.length ? dsos[0].id : "");
   const [kind, setKind] = useState("foreseen");
+  const [find, setFind] = useState("");
   const [chosen, setChosen] = useState(new Set());
   const soon = Math.ceil(Date.now() / 1000 / HOUR) * HOUR + HOUR;
   const [said, setSaid] = useState({ direction: "consumption", action: "STOP", power: "500", start: localInput(soon), end: localInput(soon + 3 * HOUR), document: "" });
   const [result, setResult] = useState(null);
   const [trouble, setTrouble] = useState("");
-  const { data } = useAnswer(url("/api/assets", { q: dso, limit: 500 }));
+  const { data } = useAnswer(url("/api/assets", { q: `${dso} ${find}`.trim(), limit: MOST }));
   const assets = data ? data.assets.filter((one) => one.dso === dso) : [];
   const field = (name) => ({ name, value: said[name], onInput: (event) => setSaid({ ...said, [name]: event.target.value }) });
   const choose = (id, on) => { const next = new Set(chosen); if (on) next.add(id); else next.delete(id); setChosen(next); };
@@ -32,6 +34,7 @@ export function WhatIf({ people, kept }) {
     }
   };
   return html`<div class="grid">
+    ${at && html`<p class="wide note">A what-if is about the present, whatever time is looked at above.</p>`}
     <${Card} id="w-form" wide=${true} title="What if" note="Judged by the hub's own rules as if its DSO sent it now. It is not sent, not stored, and nobody learns of it.">
       <form class="trial" onSubmit=${look}>
         <fieldset><legend>Said as</legend>${[["foreseen", "a foreseen limit"], ["unforeseen", "an unforeseen limit"], ["document", "a document"]].map(([name, text]) => html`
@@ -43,7 +46,9 @@ export function WhatIf({ people, kept }) {
             : html`<label class="choose">Total, kW<input ...${field("power")} type="number" min="0" step="any" required /></label>`}
           <label class="choose">From<input ...${field("start")} type="datetime-local" step="900" required /></label>
           <label class="choose">To<input ...${field("end")} type="datetime-local" step="900" required /></label>
-          <fieldset class="full"><legend>Assets on its grid (${plural(chosen.size, "chosen").replace("chosens", "chosen")})</legend><div class="assets">
+          <fieldset class="full"><legend>Assets on its grid (${plural(chosen.size, "chosen").replace("chosens", "chosen")})</legend>
+            <label class="choose">Find an asset<input type="search" value=${find} onInput=${(event) => setFind(event.target.value)} /></label>
+            ${data && data.found > MOST && html`<p class="note">The first ${MOST} of ${data.found} are listed; what is chosen stays chosen.</p>`}<div class="assets">
             ${assets.map((one) => html`<label class="radio"><input type="checkbox" name="asset" value=${one.id} checked=${chosen.has(one.id)} onChange=${(event) => choose(one.id, event.target.checked)} />
               <span class="mrid">${codeOf(one.id)}</span> <span class="quiet">${one.maxProduction ? `+${power(one.maxProduction)} ` : ""}${one.maxConsumption ? `−${power(one.maxConsumption)}` : ""}</span></label>`)}
             ${!assets.length && html`<p class="empty">No assets.</p>`}</div></fieldset>`}
