@@ -1,6 +1,7 @@
 """compose.yaml is valid, hardened, and says of the code what is so: commands, settings, ports, who meets whom."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -215,6 +216,17 @@ def test_passwords_are_made_once_and_only_for_their_owners(root: Path, tmp_path:
     assert {file: file.read_text() for file in made} == made
     assert {file.stat().st_mode & 0o077 for file in made} == {0}
     assert re.fullmatch(r"postgres:5432:\*:hub:[\w-]{32}\n", made[tmp_path / "members" / "hub" / "pgpass"])
+
+
+def test_the_broker_can_be_given_a_password_and_a_door_for_its_operator(root: Path, tmp_path: Path) -> None:
+    script = (root / "docker" / "compose" / "secrets.sh").read_text("utf-8").replace("/srv/tps", str(tmp_path))
+    variables = {"PATH": os.environ["PATH"], "PROVISIONER_PASSWORD": "given", "MANAGEMENT_IP": "0.0.0.0"}
+
+    subprocess.run(["sh", "-c", script.replace("python -c", f"{sys.executable} -c")], env=variables, check=True)
+
+    broker = tmp_path / "members" / "broker"
+    assert "default_pass = given\n" in (broker / "provisioner.conf").read_text()
+    assert (broker / "service.conf").read_text() == "management.tcp.ip = 0.0.0.0\n"
 
 
 def test_prometheus_asks_every_process_where_it_listens(root: Path, services: dict[str, Service]) -> None:
