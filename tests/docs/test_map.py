@@ -7,6 +7,7 @@ import pytest
 
 PAGES = [
     "amqp10.md",
+    "containers.md",
     "audit.md",
     "documents.md",
     "glossary.md",
