@@ -9,9 +9,10 @@ and in one transaction under the lock of the log the difference is made good:
 """
 
 import asyncio
+import gc
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
 from msgspec import Struct
@@ -146,7 +147,8 @@ class Rebuild:
         self._renewed = [entry for entry in self._entries if versions.get(entry.name) != entry.version]
         starts = await self._shadow.begin(self._views)
         self._numbers = Numbers(starts, other_version=self._views_of(self._renewed))
-        await self._replay()
+        with _uncollected():
+            await self._replay()
         await self._shadow.complete()
 
     async def _compare(self) -> Report:
@@ -216,6 +218,18 @@ class Rebuild:
     @staticmethod
     def _views_of(entries: Iterable[Entry]) -> list[str]:
         return [view for entry in entries for view in entry.views]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a replay keeps nearly all it makes, and each full round would walk all of it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @asynccontextmanager
