@@ -539,6 +539,35 @@ async def test_nobody_but_its_receiver_can_acknowledge_a_message(world: World) -
     assert await world.hub.state("assets") is MessageState.ACCEPTED
 
 
+async def test_what_waits_for_the_broker_leaves_as_soon_as_it_is_back(world: World) -> None:
+    class Away(MemoryTransport):
+        is_away = True
+
+        async def publish(self, message: Publication) -> None:
+            if self.is_away:
+                raise Unavailable("The broker is not connected.")
+            await super().publish(message)
+
+    async def tries() -> int:
+        return sum(step.state == "RETRY" for step in (await world.north.status("points")).trace)
+
+    road = Away(world.network, NORTH)
+    await world.north.stop()
+    world.north.start(road)
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.run(60)
+    before = await tries()
+    for _ in range(20):  # until the next try is about to be 5 s away
+        if await tries() == before:
+            await world.run(0.5)
+
+    road.is_away = False
+    road.reconnected()
+    await world.run(1)
+
+    assert world.hub.effects == ["points"]
+
+
 async def test_a_road_that_crashes_on_one_message_lets_the_others_leave(world: World) -> None:
     class Crashing(MemoryTransport):
         async def publish(self, message: Publication) -> None:

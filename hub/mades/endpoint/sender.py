@@ -58,6 +58,9 @@ class Sender:
         )
         self._bells = {True: asyncio.Event(), False: asyncio.Event()}
         self._reopen, self._reopening = transport.volatile, asyncio.Lock()
+        self._is_back = False
+        self._put_off = set[str]()
+        """Messages that wait for the broker, and for nothing else."""
         self.sent = self.retried = 0
         self.failed = Counter[str]()
         """Given up here, by reason."""
@@ -69,8 +72,8 @@ class Sender:
             bell.set()
 
     def connected(self) -> None:
-        """The connection was made anew: a volatile broker may have lost what it confirmed (R31)."""
-        self._reopen = self._transport.volatile
+        """The connection was made anew: what waited for it leaves, and what a volatile broker may have lost (R31)."""
+        self._reopen, self._is_back = self._transport.volatile, True
         self.wake()
 
     async def run(self) -> None:
@@ -99,10 +102,19 @@ class Sender:
                 self._reopen = True
                 raise
 
+    async def _hasten(self) -> None:
+        """The broker is back: what it was put off for is due now."""
+        if self._is_back:
+            waiting, self._put_off, self._is_back = sorted(self._put_off), set(), False
+            if waiting:
+                await self._outbox.retry(waiting, at=self._clock.now(), reason="The broker is back.")
+
     async def _send_due(self, urgent: bool) -> int:
         """Send one batch of what is due; returns how many were tried."""
         await self._reopen_lost()
+        await self._hasten()
         due = await self._outbox.claim(urgent=urgent, limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
+        self._put_off.difference_update(message.message_id for message in due)
         ready = await self._preparation.ready(due)
         window = asyncio.Semaphore(WINDOW)
         async with asyncio.TaskGroup() as tasks:
@@ -131,6 +143,8 @@ class Sender:
                 self.trouble = str(error)
                 code = "E-UNROUTABLE" if isinstance(error, Unroutable) else "E-BROKER-DOWN"
                 await self._retry(line[position:], f"{code}: {error}")
+                if isinstance(error, Unavailable):
+                    self._put_off.update(each.message_id for each in line[position:])
                 break
             except Exception as error:  # ours or the library's; the other messages leave all the same
                 self._log.exception("message.not_published", message=message.message_id)
