@@ -21,6 +21,7 @@ from tests.docker.naming import refused
 
 Manifest = dict[str, Any]  # Any: a YAML mapping
 OVERLAYS: Final = ("demo", "production")
+FIRST: Final = "demo/first"
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / "docker" / "kubernetes" / "overlays"
 
@@ -32,8 +33,12 @@ RENDERED: Final = Path(__file__).parent / "rendered"
 @cache
 def rendered(overlay: str) -> tuple[Manifest, ...]:
     """Everything of an overlay, as it would be applied."""
-    text = _rendering(overlay) or (RENDERED / f"{overlay}.yaml").read_text("utf-8")
+    text = _rendering(overlay) or _kept(overlay).read_text("utf-8")
     return tuple(yaml.safe_load_all(text))
+
+
+def _kept(overlay: str) -> Path:
+    return RENDERED / f"{overlay.replace('/', '-')}.yaml"
 
 
 def _rendering(overlay: str) -> str | None:
@@ -70,13 +75,13 @@ def containers(overlay: str) -> Iterator[tuple[str, Manifest]]:
             yield name, container
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, FIRST])
 def test_what_is_kept_for_machines_without_kustomize_is_what_it_renders(overlay: str) -> None:
     rendering = _rendering(overlay)
     if rendering is None:
         pytest.skip("neither kustomize nor kubectl is installed; the tests look at what was rendered before")
 
-    kept = (RENDERED / f"{overlay}.yaml").read_text("utf-8")
+    kept = _kept(overlay).read_text("utf-8")
 
     assert list(yaml.safe_load_all(kept)) == list(yaml.safe_load_all(rendering))
 
@@ -219,7 +224,7 @@ def test_no_secret_is_in_a_manifest(overlay: str) -> None:
 
 
 def test_what_the_demo_needs_first_is_a_part_of_it() -> None:
-    first = {(each["kind"], each["metadata"]["name"]) for each in rendered("demo/first")}
+    first = {(each["kind"], each["metadata"]["name"]) for each in rendered(FIRST)}
 
     assert {kind for kind, _ in first} == {"Namespace", "ConfigMap", "PersistentVolumeClaim", "Job"}
     assert first <= {(each["kind"], each["metadata"]["name"]) for each in rendered("demo")}
