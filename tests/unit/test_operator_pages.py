@@ -18,9 +18,11 @@ from documents import identifiers, registry
 from documents.values import Identifier, Interval
 from hub.app import operator_pages
 from hub.clock import ORIGIN
-from hub.ports import OPERATOR, Item
+from hub.errors import Unavailable
+from hub.ports import OPERATOR, Item, Scope
 from hub.rows import OPERATOR_SCHEDULES, OperatorSchedule
 from hub.settings import Secret, Web
+from hub.store.memory import MemoryRows
 from hub.web.session import Sessions
 from hub.web.snapshot import Snapshot
 from tests.system import MARKET, Member, System
@@ -340,6 +342,32 @@ async def test_the_stream_tells_what_has_changed_and_ends_with_the_pages() -> No
             async with asyncio.timeout(20):
                 while b"limit_contents" not in told:
                     told += await stream.content.readuntil(b"\n\n")
+
+
+class Away(MemoryRows):
+    """Rows of a store that does not answer as long as it `is_away`."""
+
+    def __init__(self, rows: MemoryRows) -> None:
+        super().__init__()
+        self.feeds, self.current, self.is_away = rows.feeds, rows.current, True
+
+    async def head(self, scope: Scope, view: str) -> int:
+        if self.is_away:
+            raise Unavailable("The database does not answer.")
+        return await super().head(scope, view)
+
+
+async def test_the_pages_outlive_a_database_that_is_away_for_a_while() -> None:
+    async with System.running() as system:
+        await played(system)
+        rows = system.hub_store.rows = Away(system.hub_store.rows)
+        async with logged_in(system) as page:
+            assert (await page.get("/api/assets"))["found"] == 0
+
+            rows.is_away = False
+            await system.clock.advance(3)
+
+            assert (await page.until("/api/assets", lambda seen: seen["found"]))["found"] == 2
 
 
 # What if.

@@ -37,7 +37,7 @@ export function WhatIf({ people, at, kept }) {
     ${at && html`<p class="wide note">A what-if is about the present, whatever time is looked at above.</p>`}
     <${Card} id="w-form" wide=${true} title="What if" note="Judged by the hub's own rules as if its DSO sent it now. It is not sent, not stored, and nobody learns of it.">
       <form class="trial" onSubmit=${look}>
-        <fieldset><legend>Said as</legend>${[["foreseen", "a foreseen limit"], ["unforeseen", "an unforeseen limit"], ["document", "a document"]].map(([name, text]) => html`
+        <fieldset class="full"><legend>Said as</legend>${[["foreseen", "a foreseen limit"], ["unforeseen", "an unforeseen limit"], ["document", "a document"]].map(([name, text]) => html`
           <label class="radio"><input type="radio" name="kind" value=${name} checked=${kind === name} onChange=${() => { setKind(name); setResult(null); }} /> ${text}</label>`)}</fieldset>
         ${kind === "document" ? html`<label class="choose full">The Unavailability_MarketDocument<textarea ...${field("document")} rows="12" required spellcheck=${false}></textarea></label>` : html`
           <label class="choose">Grid operator<select value=${dso} onChange=${(event) => { setDso(event.target.value); setChosen(new Set()); }}>${dsos.map((one) => html`<option value=${one.id} selected=${one.id === dso}>${one.name || one.code}</option>`)}</select></label>
