@@ -24,6 +24,7 @@ const VIEWS = {
 };
 const THEMES = ["auto", "light", "dark"];
 const MINUTE = 60;
+const GRAIN = 10;
 
 function Login({ onEnter }) {
   const [trouble, setTrouble] = useState("");
@@ -60,10 +61,10 @@ function Contact() {
   return html`<p class=${`contact ${contact.state}`} role="status"><span aria-hidden="true">${lost ? "▲" : "●"}</span> ${text}</p>`;
 }
 
-/** The time of which everything is shown: the present, or any minute since the log began. */
+/** The time of which everything is shown: the present, or any second since the log began. */
 function AsOf({ session, at }) {
-  const now = Math.floor(Date.now() / 1000 / MINUTE) * MINUTE;
-  const began = Math.floor(secondsOf(session.began || session.now) / MINUTE) * MINUTE;
+  const now = Math.floor(Date.now() / 1000 / GRAIN) * GRAIN;
+  const began = Math.floor(secondsOf(session.began || session.now) / GRAIN) * GRAIN;
   const value = at ? secondsOf(at) : now;
   const [drag, setDrag] = useState(null);
   const show = (when) => amend({ at: when >= now ? "" : instantOf(when) });
@@ -72,7 +73,7 @@ function AsOf({ session, at }) {
   return html`<div class=${`asof ${at ? "past" : ""}`} role="group" aria-label="Time of knowledge">
     <label for="asof">As known at</label>
     <button type="button" aria-label="One minute earlier" onClick=${() => step(-1)} disabled=${value <= began}>‹</button>
-    <input id="asof" type="range" min=${began} max=${Math.max(now, began + MINUTE)} step="1" value=${shown}
+    <input id="asof" type="range" min=${began} max=${Math.max(now, began + GRAIN)} step="1" value=${shown}
       aria-valuetext=${at || drag ? instantOf(shown) : "now"}
       onInput=${(event) => setDrag(Number(event.target.value))}
       onChange=${(event) => { show(Number(event.target.value)); setDrag(null); }} />
