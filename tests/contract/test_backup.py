@@ -22,6 +22,8 @@ from hub.store.postgres import PostgresStore
 from tests.fixtures_store import DatabaseUrl
 from tests.operated import ALPHA_CODE, HUB_CODE, happen, publish, queue
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 numbers = count(1)
 

@@ -27,6 +27,8 @@ from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import COMPONENT, Cluster, DatabaseUrl, Store
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 T = TypeVar("T")
 

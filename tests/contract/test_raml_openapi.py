@@ -185,6 +185,7 @@ async def test_the_contract_is_served_with_a_policy_that_lets_only_its_own_style
     assert re.search(r"style-src 'sha256-[A-Za-z0-9+/]{43}='", policy)
 
 
+@pytest.mark.slow
 def test_the_commands_write_what_the_gateways_serve(name: str) -> None:
     run = CliRunner().invoke
 

@@ -50,6 +50,7 @@ def networks(service: Service) -> set[str]:
     return set(service.get("networks", ()))
 
 
+@pytest.mark.slow
 def test_it_is_valid(root: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     run = subprocess.run([*command, str(root / "docker" / "compose.yaml")], capture_output=True, text=True, check=False)

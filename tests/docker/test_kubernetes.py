@@ -19,6 +19,8 @@ from hub.values import Role
 from hub.version import VERSION
 from tests.docker.naming import refused
 
+pytestmark = pytest.mark.slow
+
 Manifest = dict[str, Any]  # Any: a YAML mapping
 OVERLAYS: Final = ("demo", "production")
 FIRST: Final = "demo/first"

@@ -9,6 +9,8 @@ import pytest
 
 from hub.cli import tps
 
+pytestmark = pytest.mark.slow
+
 WORD = re.compile(r"[a-z][a-z0-9-]*")
 TAKES_A_VALUE = {"--settings", "--set", "--management", "--password-file", "--ca"}
 

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from hub.cli import tps
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 
 

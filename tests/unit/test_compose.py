@@ -236,6 +236,7 @@ def test_r26_an_acknowledgement_copies_what_it_answers() -> None:
     assert registry.read(registry.render(document)) == document
 
 
+@pytest.mark.slow
 def test_r26_the_answer_to_the_fullest_wrong_document_is_short_enough_and_names_every_series() -> None:
     """57,000 withdrawals of 290 bytes fit into 16 MiB; a plan may have ten findings, each with its span."""
     why = Reason("A42", f"487500 W is planned; the asset is registered for 0 W to 1000 W {'&' * 100}")

@@ -17,6 +17,8 @@ from tests.fixtures_store import DatabaseUrl
 from tests.hub_log import kept, operate
 from tests.hub_world import ALPHA, BRAVO, NOON, NORTH, QUARTER, World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world() -> World:

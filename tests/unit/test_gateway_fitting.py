@@ -50,6 +50,7 @@ def test_what_fits_is_counted_to_the_byte() -> None:
     assert [fitting(document, most_bytes=most) for most in (size, size - 1, 1_000)] == [3, 2, 0]
 
 
+@pytest.mark.slow
 def test_about_1600_assets_with_a_day_of_quarters_of_an_hour_fit() -> None:
     """As docs/documents.md says."""
     fit = fitting(day_ahead(1_700))

@@ -218,6 +218,7 @@ def to_hub(content: bytes) -> bytes:
     return registry.render(replace(document, sender=Party(AGR, "A27"), receiver=Party(HUB, "A32")))
 
 
+@pytest.mark.slow
 def test_a_plan_that_no_document_of_the_hub_can_carry_has_a_fault_the_others_have_none(example: Example) -> None:
     document = registry.read(example("10"))
     assert isinstance(document, GlMarketDocument)

@@ -12,6 +12,8 @@ from tests.fixtures_store import DatabaseUrl
 from tests.hub_log import kept, operate
 from tests.hub_world import ALPHA, BRAVO, NORTH, World
 
+pytestmark = pytest.mark.slow
+
 
 def registered(*, second: int = 10_000) -> World:
     """Three assets on north's grid, two of them alpha's."""

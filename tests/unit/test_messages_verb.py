@@ -18,6 +18,8 @@ from hub.store.postgres import PostgresStore
 from tests.fixtures_store import Cluster
 from tests.operated import ALPHA_CODE, GATEWAY_SETTINGS, HUB_CODE, HUB_SETTINGS, NORTH_CODE, happen, publish, queue, run
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 

@@ -33,6 +33,8 @@ from tests.rebuild_world import ask, feeds
 from tests.system import HUB, MARKET
 from tests.unit.test_hub_process import ALPHA, BRAVO, run
 
+pytestmark = pytest.mark.slow
+
 CHARLIE = "45X-BRP-CHARLIEG"
 
 

@@ -21,6 +21,8 @@ from tests.fixtures_store import COMPONENT, Cluster
 from tests.hub_world import ALPHA, BRAVO, NORTH, World, asset
 from tests.rebuild_world import VERSIONS, Writer, ask, feeds, rebuilt, seen
 
+pytestmark = pytest.mark.slow
+
 
 @pytest_asyncio.fixture
 async def url(cluster: Cluster) -> AsyncIterator[str]:

@@ -14,6 +14,8 @@ from tests.fixtures_store import DatabaseUrl
 from tests.hub_log import keep, operate
 from tests.hub_world import ALPHA, BRAVO, HUB, NOON, NORTH, World
 
+pytestmark = pytest.mark.slow
+
 SECOND: Final = timedelta(seconds=1)
 
 

@@ -14,6 +14,8 @@ from hub.store.postgres import PostgresStore
 from tests.fixtures_store import DatabaseUrl
 from tests.operated import ALPHA_CODE, GATEWAY_SETTINGS, HUB_CODE, HUB_SETTINGS, happen, queue, run
 
+pytestmark = pytest.mark.slow
+
 NEWEST = migrations()[-1].version
 
 
