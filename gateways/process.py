@@ -15,6 +15,7 @@ from aiohttp import web
 
 from gateways.brain import GatewayBrain, Trade
 from gateways.gateway import Gateway, identity
+from gateways.problems import ProblemError, response
 from hub.clock import SystemClock
 from hub.desk import Desk
 from hub.errors import Unavailable
@@ -81,7 +82,12 @@ class _Process:
         """What is served until the gateway opens its own door."""
         app = web.Application()
         app.add_routes(Health(trouble=lambda: self.waiting, measures=lambda: ()).routes())
+        app.router.add_route("*", "/{path:.*}", self._not_yet)
         return app
+
+    async def _not_yet(self, request: web.Request) -> web.Response:
+        problem = ProblemError(503, f"The gateway is {self.waiting}. Try again.", headers={"Retry-After": "2"})
+        return response(problem, instance=request.path)
 
 
 async def serve(settings: GatewaySettings, build: Build) -> None:

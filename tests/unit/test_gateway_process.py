@@ -34,6 +34,11 @@ async def test_nf2_a_second_gateway_stands_by_and_takes_over_when_the_first_is_g
         assert await answer(first, "ready") == (200, "ready")
         standing_by = asyncio.create_task(process.serve(second, build))
         assert await answer(second, leading.STANDING_BY) == (503, leading.STANDING_BY)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{second.http.port}/limits/changes") as refused,
+        ):
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
 
         working.cancel()
         await working
