@@ -22,10 +22,10 @@ BOTH_ROADS += ARGS='-q -n 2 -k "not amqp and not postgres"'
 # What `make check` plays of the acceptance tests: the two use cases. The rest takes minutes.
 QUICK := tests/architecture tests/contract tests/docker tests/docs tests/golden tests/property tests/unit $(wildcard tests/acceptance/*_use_case.py)
 
-.PHONY: help venv demo test acceptance bench soak golden screenshots lowest check format lock upgrade image wheel clean
+.PHONY: help venv demo test acceptance test-containers bench soak golden screenshots lowest check format lock upgrade image wheel clean
 
 help: ## List the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 venv: $(READY) ## Create or refresh the environment in .venv (done by the others when needed)
 
@@ -48,6 +48,9 @@ test: $(READY) ## Run all tests, and the main stories over both real brokers (wi
 
 acceptance: $(READY) ## Run all acceptance tests over one road: GROUND=memory, embedded or rabbitmq (FILES=, ARGS=)
 	@TPS_TEST_GROUND="$(or $(GROUND),memory)" exec $(BIN)/pytest $(or $(FILES),tests/acceptance) $(ARGS)
+
+test-containers: $(READY) ## Build the image, run the platform in containers, try restarts and failover; as root, some minutes
+	@exec $(BIN)/python -m tests.containers $(ARGS)
 
 bench: $(READY) ## Measure the transport (cycles/s, latencies, CPU for each message), an audit, a rebuild of views (ARGS= adds options to the first, see --help)
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -78,6 +78,16 @@ class Clients:
             if await self._page(who, path, timeout_s=POLL_S) is None:
                 await asyncio.sleep(PAUSE_S)
 
+    def cursor(self, who: Player, path: str) -> str:
+        """Where the reader of a feed stopped."""
+        return self._heard[who.name, path].after
+
+    async def poll(self, who: Player, path: str, *, after: str, timeout_s: int) -> tuple[int, list[JSON]]:
+        """One long poll, as it is: status and items; it is not repeated, and moves no cursor."""
+        query = {"after": after, "timeout": str(timeout_s), "limit": "1000"}
+        async with self._session.get(self._url(who, path), params=query, headers=self._token(who)) as answer:
+            return answer.status, (await answer.json())["items"]
+
     async def repeats(self) -> int:
         """Messages that came again (E-DUPLICATE) at the hub and gateways since their present start."""
         urls = [self._platform.hub_url, *self._platform.urls.values()]

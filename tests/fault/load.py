@@ -56,9 +56,10 @@ Plan = tuple[str, str]
 class Load:
     """Who writes what; `limits`, `plans` and `assets` are what everybody must have been told, by participant."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, *, ahead: timedelta = timedelta(days=1)) -> None:
+        """`ahead` of now begins what is written: limits and plans of earlier times are somebody else's."""
         self._clients = clients
-        self._from = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
+        self._from = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + ahead
         self._stopping = asyncio.Event()
         self.limits: dict[str, Counter[Limit]] = {agr.name: Counter() for agr in AGRS}
         self.plans: dict[str, Counter[Plan]] = {dso.name: Counter() for dso in DSOS}
