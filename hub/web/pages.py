@@ -7,10 +7,12 @@ No file names another origin, and the policy of the pages would not let it.
 
 import asyncio
 import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Final
 
 import msgspec
@@ -145,17 +147,14 @@ class OperatorPages:
         return answer
 
     async def _file(self, request: web.Request) -> web.Response:
-        """A file of this package; whatever has no dot in its name is the page itself."""
+        """A file of this package, by the list of them: no path of a request ever becomes one of this machine."""
         name = request.match_info["path"] or "index.html"
-        found = resources.files(__package__) / "static" / name
-        if ".." in name.split("/") or not found.is_file():
-            raise web.HTTPNotFound(text=f"There is no {name}.")
+        content = _files().get(name)
+        if content is None:
+            raise web.HTTPNotFound(text="There is no such page.")
         kind = "text/javascript" if name.endswith((".js", ".mjs")) else mimetypes.guess_type(name)[0]
         return web.Response(
-            body=found.read_bytes(),
-            content_type=kind or "text/plain",
-            charset="utf-8",
-            headers={"Cache-Control": "no-cache"},
+            body=content, content_type=kind or "text/plain", charset="utf-8", headers={"Cache-Control": "no-cache"}
         )
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
@@ -189,6 +188,20 @@ class OperatorPages:
         """Else every open stream would hold up the stop of the process."""
         for queue in tuple(self._streams):
             queue.put_nowait(None)
+
+
+@cache
+def _files() -> Mapping[str, bytes]:
+    """Every file of the pages, by its path below `static`."""
+    return dict(_below(resources.files(__package__) / "static", ""))
+
+
+def _below(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
+    for each in folder.iterdir():
+        if each.is_dir():
+            yield from _below(each, f"{path}{each.name}/")
+        else:
+            yield path + each.name, each.read_bytes()
 
 
 async def _next(queue: asyncio.Queue[str | None]) -> bytes | None:

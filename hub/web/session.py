@@ -47,9 +47,9 @@ class Sessions:
     def is_valid(self, cookie: str, now: datetime) -> bool:
         """Whether this is a cookie of ours that has not ended."""
         content, _, mac = cookie.rpartition(".")
-        if not hmac.compare_digest(mac.encode(), self._mac(content).encode()):
+        if not mac.isascii() or not hmac.compare_digest(mac, self._mac(content)):
             return False
         return now.timestamp() < int(content.partition(".")[0])
 
     def _mac(self, content: str) -> str:
-        return hmac.new(self._key, content.encode(), sha256).hexdigest()
+        return hmac.new(self._key, content.encode(errors="surrogateescape"), sha256).hexdigest()

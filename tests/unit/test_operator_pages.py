@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import ClientSession, CookieJar
+from yarl import URL
 
 from documents import identifiers, registry
 from documents.values import Identifier, Interval
@@ -36,8 +37,8 @@ START, END = (ORIGIN + timedelta(hours=hours) for hours in (1, 5))
 class Page:
     """A browser's view of the pages, without a browser."""
 
-    def __init__(self, session: ClientSession) -> None:
-        self.session = session
+    def __init__(self, session: ClientSession, url: str) -> None:
+        self.session, self.url = session, url
 
     async def get(self, path: str, **query: str) -> Any:  # JSON
         async with self.session.get(path, params=query) as answer:
@@ -62,7 +63,7 @@ async def served(system: System, password: str = PASSWORD) -> AsyncIterator[Page
     pages = operator_pages(system.hub, MARKET, web, store=system.hub_store, clock=system.clock)
     jar = CookieJar(unsafe=True)  # takes cookies of a bare address too, as browsers do
     async with pages.running() as port, ClientSession(f"http://127.0.0.1:{port}", cookie_jar=jar) as session:
-        yield Page(session)
+        yield Page(session, f"http://127.0.0.1:{port}")
 
 
 @asynccontextmanager
@@ -147,7 +148,10 @@ def test_a_session_ends_after_its_hours() -> None:
     assert not sessions.is_valid(cookie, ORIGIN + timedelta(hours=12))
 
 
-@pytest.mark.parametrize("cookie", ["", ".", "9999999999.x.", "9999999999.x.0"])
+@pytest.mark.parametrize(
+    "cookie",
+    ["", ".", "9999999999.x.", "9999999999.x.0", "9999999999.\udcff.0", "9999999999.x.\udcff", "9999999999.x.é"],
+)
 def test_a_cookie_that_is_not_ours_is_none(cookie: str) -> None:
     assert not Sessions(PASSWORD, secret="of the hub", lasting=timedelta(hours=12)).is_valid(cookie, ORIGIN)
 
@@ -173,10 +177,22 @@ async def test_every_answer_carries_a_policy_that_allows_no_inline_script_or_sty
 
 
 async def test_files_outside_the_pages_are_not_served() -> None:
+    outside = Path(__file__)
+    paths = [
+        "/%2e%2e/pages.py",
+        "/..%2fpages.py",
+        "/vendor",
+        "/views/%2e%2e/%2e%2e/pages.py",
+        f"/{outside}",
+        f"/%2f{str(outside)[1:]}",
+        f"/views/{outside}",
+        f"/views%2f%2f{str(outside)[1:]}",
+    ]
     async with System.running() as system, served(system) as page:
-        for path in ("/%2e%2e/pages.py", "/..%2fpages.py", "/vendor", "/views/%2e%2e/%2e%2e/pages.py"):
-            async with page.session.get(path) as answer:
+        for path in paths:
+            async with page.session.get(URL(f"{page.url}{path}", encoded=True)) as answer:
                 assert (path, answer.status) == (path, 404)
+                assert __name__ not in await answer.text()
 
 
 def static(root: Path) -> list[Path]:
