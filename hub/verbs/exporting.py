@@ -188,12 +188,14 @@ def _shown(stored: StoredEvent, event: Event, names: Names) -> Iterator[str]:
 
 @contextmanager
 def _opened(out: str) -> Iterator[IO[bytes]]:
-    """Where to write; a file gets its name only when it is whole."""
+    """Where to write; a file is its owner's alone, and gets its name only when it is whole."""
     if out == "-":
         yield sys.stdout.buffer
         return
     part = Path(f"{out}.part")
     try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
         with part.open("wb") as file:
             yield file
     except OSError as error:

@@ -127,6 +127,7 @@ async def test_a_file_appears_only_when_the_whole_chain_held(
     good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
 
     before = await events(url, "export", "--out", str(good))
+    assert good.stat().st_mode & 0o777 == 0o600
     connection = await asyncpg.connect(url)
     await connection.execute("update tps.stored_events set cause = 'nobody' where notification_id = 7")
     await connection.close()
