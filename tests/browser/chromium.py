@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
+import playwright
 from playwright.async_api import Browser, async_playwright
 
 from gateways.demo.rabbitmq import installed_afresh
@@ -48,13 +51,29 @@ def program() -> str:
     raise Unavailable("The package chromium was installed, and there is still no such program.")
 
 
+def must_be_drivable() -> None:
+    """Raises Unavailable: the runtime that drives the browser does not start, though its library was installed."""
+    runtime = Path(playwright.__file__).parent / "driver" / "node"
+    if _starts(runtime):
+        return
+    installed_afresh("libatomic1")
+    if not _starts(runtime):
+        raise Unavailable(f"What drives the browser does not start: see `{runtime} --version`.")
+
+
+def _starts(program: Path) -> bool:
+    return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
+
+
 @asynccontextmanager
 async def running() -> AsyncIterator[Browser]:
     """A headless browser with a profile of its own, for as long as the block lasts. Raises Unavailable."""
     # Root has no sandbox to give; everybody else keeps it.
     arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else list(QUIET)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program(), args=arguments)
+    browser_program = program()
+    must_be_drivable()
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=browser_program, args=arguments)
         try:
             yield browser
         finally:
