@@ -1,4 +1,4 @@
-"""How long the plan of one asset becomes in a document (451-6): what the sender of many of them has to know beforehand.
+"""How long the plan or limit of one asset becomes in a document (451-6): what the sender of many must know beforehand.
 
 A document holds 16 MiB at most (documents.xml). What is written here takes fifteen bytes for each tag, so that it stays
 below the most tags too.
@@ -35,4 +35,10 @@ def longest(periods: Sequence[Period]) -> int:
         points = sum(slot_count(period.interval, period.resolution) for period in periods)
     else:
         points = sum(len(period.points) for period in periods)
+    return SERIES_BYTES + len(periods) * PERIOD_BYTES + points * POINT_BYTES
+
+
+def longest_changes(periods: Sequence[Period]) -> int:
+    """Bytes that the series of a limit takes at most: its curve, A03, has a Point where the power changes."""
+    points = sum(len(period.points) for period in periods)
     return SERIES_BYTES + len(periods) * PERIOD_BYTES + points * POINT_BYTES

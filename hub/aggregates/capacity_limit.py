@@ -10,6 +10,7 @@ from typing import Final
 
 from documents.codes import ReasonCode
 from documents.identifiers import code_of
+from documents.lengths import LONGEST_BYTES, SERIES_BYTES, longest_changes
 from documents.model import Fault, RejectedSeries
 from documents.values import Identifier, Instant, Reason
 from hub.aggregates import fairness
@@ -22,9 +23,6 @@ from hub.errors import Rejected
 from hub.events import Event, LimitAnnounced, LimitCancelled, LimitedSeries, LimitOrdered
 from hub.state import HubState, LimitState
 from hub.values import Action, AssetOrder, AssetShare, Direction, LimitKind
-
-MAX_DIVISIONS: Final = 1_000_000
-"""Points times assets of one document: what is decided in about a second."""
 
 PRECEDENCE: Final = {Action.STOP: 2, Action.HOLD: 1, Action.START: 0}
 """STOP > HOLD > START (R15)."""
@@ -47,11 +45,19 @@ def decide_announce_limit(command: AnnounceLimit, state: HubState, now: Instant)
 def _check_size(series: Sequence[ForeseenSeries]) -> None:
     if not series:
         raise Rejected(ReasonCode.MANDATORY_MISSING, "The limit has no TimeSeries. Say which assets it concerns.")
-    divisions = sum(len(one.assets) * sum(len(period.points) for period in one.periods) for one in series)
-    if divisions > MAX_DIVISIONS:
+    _check_copy(sum(len(one.assets) * longest_changes(one.periods) for one in series))
+
+
+def _check_copy(length: int) -> None:
+    """Raise Rejected (A59) when a copy with all of these assets could be longer than a message carries.
+
+    Whose they are does not matter, so that a DSO learns nothing of who operates how many (R36).
+    """
+    if length > LONGEST_BYTES:
         raise Rejected(
             ReasonCode.NOT_COMPLIANT,
-            f"The limit has {divisions} points times assets; {MAX_DIVISIONS} is the most. Split it over documents.",
+            f"Told asset by asset the limit takes up to {length} bytes; a message carries {LONGEST_BYTES}. "
+            "Split it over documents, by assets or by time.",
         )
 
 
@@ -141,13 +147,14 @@ def decide_order_limit(command: OrderLimit, state: HubState, now: Instant) -> tu
     """Take an unforeseen limit as far as its assets are known: in an emergency the rest must not wait (F7, R15).
 
     Raises:
-        Rejected: the document as a whole comes too late, or meets another revision.
+        Rejected: the document as a whole comes too late, meets another revision, or is too long to be told.
     """
     origin = command.origin
     _check_revision(origin, LimitKind.UNFORESEEN, state, now)
     check_interval(command.interval, now)
     if not command.series:
         raise Rejected(ReasonCode.MANDATORY_MISSING, "The limit has no TimeSeries. Say which assets it concerns.")
+    _check_copy(sum(len(one.assets) for one in command.series) * SERIES_BYTES)
     orders: dict[Identifier, Action] = {}
     rejected = []
     for series in command.series:

@@ -151,11 +151,20 @@ def test_a_negative_or_empty_limit_is_refused(world: World) -> None:
     assert codes_of(world.announce(NORTH, "m3", 1, [], 5)) == ["A02", "A69"]
 
 
-def test_a_limit_too_big_to_divide_is_refused_before_any_work(world: World) -> None:
-    series = ForeseenSeries(series="s", assets=tuple(asset(f"x{i}") for i in range(1001)), periods=curve(*range(1000)))
+def test_a_limit_whose_copy_no_message_carries_is_refused_before_any_work(world: World) -> None:
+    series = ForeseenSeries(series="s", assets=tuple(asset(f"x{i}") for i in range(1330)), periods=curve(*range(96)))
     origin = world.origin(NORTH, "limit", 1)
 
     events = world.do(AnnounceLimit(origin=origin, direction=Direction.BOTH, interval=span(), series=(series,)))
+
+    assert codes_of(events) == ["A02", "A59"]
+
+
+def test_an_order_whose_copy_no_message_carries_is_refused_before_any_work(world: World) -> None:
+    series = UnforeseenSeries(series="s", assets=tuple(asset(f"x{i}") for i in range(15_730)), action=Action.STOP)
+    origin = world.origin(NORTH, "limit", 1)
+
+    events = world.do(OrderLimit(origin=origin, direction=Direction.BOTH, interval=span(), series=(series,)))
 
     assert codes_of(events) == ["A02", "A59"]
 

@@ -1,6 +1,7 @@
 """How long a plan becomes in a document is known before it is written (R12, R13)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from documents import registry, xml
 from documents.curves import compress
-from documents.lengths import LONGEST_BYTES, longest
+from documents.lengths import LONGEST_BYTES, SERIES_BYTES, longest, longest_changes
 from documents.model import Party
 from documents.parts import Part, Span, described
 from documents.power import MAX_POWER
@@ -18,8 +19,9 @@ from hub import compose
 from hub.compose import Cover, Letterhead
 from hub.dispatch import BEATS, MOST_BYTES
 from hub.ports import Item
-from hub.rows import DSO_SCHEDULES, DsoSchedule
+from hub.rows import DSO_SCHEDULES, AgrLimit, DsoSchedule
 from hub.store.codec import encode_payload
+from hub.values import Action, AssetOrder, AssetShare, Direction, LimitKind
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD = Letterhead(
@@ -106,3 +108,35 @@ def test_the_longest_plan_that_is_taken_fits_into_a_document_and_has_less_tags_t
     assert HEADER + LONGEST_BYTES < xml.MAX_BYTES
     assert body.count(b"<") < xml.MAX_TAGS
     assert len(described(Part(Span("e" * 32, "f" * 32))) or "") < 120
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [1, 96, 10_000])
+def test_the_longest_copy_of_a_limit_that_is_taken_fits_into_a_message(steps: int) -> None:
+    periods = plan([[MAX_POWER - step for step in range(steps)]])
+    ids = [Identifier(f"NDK:{number:05}{'&' * 55}") for number in range(LONGEST_BYTES // longest_changes(periods))]
+
+    row = limit_copy(shares=tuple(AssetShare(each, MAX_POWER, periods) for each in ids))
+
+    assert len(rendered(row)) + HEADER <= xml.MAX_BYTES
+
+
+@pytest.mark.slow
+def test_the_longest_copy_of_an_order_that_is_taken_fits_into_a_message() -> None:
+    ids = [Identifier(f"NDK:{number:05}{'&' * 55}") for number in range(LONGEST_BYTES // SERIES_BYTES)]
+
+    row = limit_copy(kind=LimitKind.UNFORESEEN, orders=tuple(AssetOrder(each, Action.START) for each in ids))
+
+    assert len(rendered(row)) + HEADER <= xml.MAX_BYTES
+
+
+def limit_copy(**fields: Any) -> AgrLimit:  # Any: those of AgrLimit
+    """A copy of a limit with the longest words there are."""
+    interval = Interval(START, START + timedelta(days=1))
+    words = {"kind": LimitKind.FORESEEN, "direction": Direction.CONSUMPTION, "interval": interval, **fields}
+    return AgrLimit(mrid="c" * 32, revision=999, reason_codes=("B19", "B20"), **words)
+
+
+def rendered(row: AgrLimit) -> bytes:
+    """The document that tells an AGR its copy."""
+    return registry.render(compose.limit(row, COVER, HEAD))
