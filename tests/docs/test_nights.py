@@ -21,6 +21,7 @@ from hub.directory_service.authority import open_authority
 from hub.mades import credentials, pki
 from hub.mades.certificates import CertificateType
 from tests.docs.platform_of_the_walk import NAMES, Night, platform
+from tests.programs import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BEGIN, END = "## Five bad nights", "## The message box"
@@ -125,8 +126,7 @@ async def walk(night: Night, section: str) -> None:
 
 
 async def test_the_commands_of_every_night_find_what_is_wrong_and_mend_it(tmp_path: Path, root: Path) -> None:
-    if not shutil.which("curl"):
-        pytest.skip("curl is not installed, and the manual's examples are curl lines")
+    need("curl")
     page = (root / "docs" / "operating.md").read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
     before, *nights = re.split(r"^### ", page, flags=re.MULTILINE)
     assert [title for title, *_ in (each.split("\n", 1) for each in nights)] == list(BREAKS)

@@ -1,7 +1,6 @@
 """Completion in a shell: what `tps completion` prints makes the tabulator key find commands and options."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli import tps
+from tests.programs import need
 
 pytestmark = pytest.mark.slow
 
@@ -33,8 +33,7 @@ def test_another_shell_is_wrong_usage() -> None:
     [("tps par", "participants"), ("tps participants sus", "suspend"), ("tps participants suspend --w", "--why")],
 )
 def test_bash_completes_commands_and_options(typed: str, found: str) -> None:
-    if not shutil.which("bash"):
-        pytest.skip("bash is not installed")
+    need("bash")
     words = typed.split()
     script = (
         f'eval "$({BIN / "tps"} completion bash)"; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; '

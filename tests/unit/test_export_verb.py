@@ -1,6 +1,7 @@
 """`tps events list | show | export`: the events themselves, and how much of each a regulator is given."""
 
 import asyncio
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -143,7 +144,7 @@ async def test_a_file_appears_only_when_the_whole_chain_held(
 async def test_a_parquet_file_has_the_same_events_in_the_same_order(
     database_url: DatabaseUrl, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = importlib.import_module("pyarrow.parquet")
     monkeypatch.setattr(formats, "GROUP", 4)
     url, file = await database_url(), tmp_path / "events.parquet"
     await kept(world, url)
