@@ -31,6 +31,8 @@ from hub.web.trial import Refusal, Trial
 B = TypeVar("B")
 
 PASTS_KEPT: Final = 4
+YEARS: Final = range(2000, 2200)
+DIGITS: Final = 18
 PAGE_MOST: Final = 500
 LOOK_AHEAD: Final = timedelta(hours=48)
 LIMITS_AHEAD: Final = timedelta(days=14)
@@ -297,12 +299,14 @@ def _instant(request: web.Request, name: str) -> datetime | None:
         raise web.HTTPBadRequest(text=f"{name} is {text!r}. Give an instant such as 2026-11-24T12:00:00Z.") from error
     if found.tzinfo is None:
         raise web.HTTPBadRequest(text=f"{name} is {text!r}, without a zone. Give an instant in UTC, ending in Z.")
+    if found.year not in YEARS:
+        raise web.HTTPBadRequest(text=f"{name} is {text!r}. Give an instant from {YEARS[0]} to {YEARS[-1]}.")
     return found.astimezone(UTC)
 
 
 def _number(request: web.Request, name: str, otherwise: int, most: int) -> int:
     text = request.query.get(name, str(otherwise))
-    if not text.isdecimal() or int(text) > most:
+    if not text.isdecimal() or len(text) > DIGITS or int(text) > most:
         raise web.HTTPBadRequest(text=f"{name} is {text!r}. Give a whole number up to {most}.")
     return int(text)
 

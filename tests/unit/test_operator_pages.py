@@ -139,6 +139,23 @@ async def test_a_session_outlives_a_restart_but_not_another_password() -> None:
         assert await knocks("another password") == 401
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "overview?at=0001-01-01T00:00:00Z",
+        "overview?at=0001-01-01T00:00:00%2B14:00",
+        "overview?at=9999-12-31T23:59:59Z",
+        "implications?from=9999-12-31T00:00:00Z&to=9999-12-31T23:00:00Z",
+        f"assets?limit={'9' * 5000}",
+    ],
+)
+async def test_what_no_clock_and_no_table_holds_is_refused_in_words(query: str) -> None:
+    async with System.running() as system, logged_in(system) as page:
+        answer = await page.session.get(URL(f"{page.url}/api/{query}", encoded=True))
+
+        assert (answer.status, "Give a" in (await answer.json())["detail"]) == (400, True)
+
+
 def test_a_session_ends_after_its_hours() -> None:
     sessions = Sessions(PASSWORD, secret="of the hub", lasting=timedelta(hours=12))
     cookie = sessions.begin(PASSWORD, ORIGIN)
