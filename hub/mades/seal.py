@@ -194,7 +194,7 @@ class Sealer:
             raise MadesError("E-SIGNATURE", "The signature names another certificate than the manifest.")
         at = claim.message.generated
         certificate = self.certificates.signing(claim.message.sender, claim.signer, at)
-        return read(signature.verified(envelope.tree, certificate, at=at))
+        return read(signature.verified(envelope.tree, certificate))
 
     def _inflated(self, payload: bytes, content: Content, message: Message) -> bytes:
         bound = min(content.length, self._limits.max_content_bytes)

@@ -26,7 +26,7 @@ PUBLISHED = (
     "Published, 3 kB, hosts not stated: ECP 6.5 cycles/s, another MADES implementation 1,563/s. "
     "Ours: floor 50/s, aim 300/s on two cores."
 )
-LIBRARIES = ("aio-pika", "asyncpg", "cryptography", "lxml", "msgspec", "signxml")
+LIBRARIES = ("aio-pika", "asyncpg", "cryptography", "lxml", "msgspec")
 WARM_UP = 100
 
 

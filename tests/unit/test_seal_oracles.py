@@ -7,10 +7,14 @@ import xmlsec
 from cryptography.exceptions import InvalidSignature
 from lxml import etree
 from msgspec import structs
+from signxml.algorithms import CanonicalizationMethod, SignatureMethod
+from signxml.signer import XMLSigner
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from hub.mades.codec import parted
+from hub.mades.codec import framed, parted
 from hub.mades.message import InternalType, Message
-from hub.mades.pki import pem_of
+from hub.mades.pki import PrivateKey, pem_of
+from hub.mades.signature import verified
 from tests.sealed_world import (
     ACKNOWLEDGEMENT,
     ALPHA,
@@ -21,6 +25,7 @@ from tests.sealed_world import (
     TRACING,
     changed,
     holders,
+    opened,
     sealer,
 )
 from tests.second_decoder import SecondDecoder
@@ -63,6 +68,49 @@ def test_libxmlsec_agrees_with_every_signature(message: Message) -> None:
 
     assert xmlsec_verifies(body, message.sender)
     assert not xmlsec_verifies(body, ALPHA)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=NAMES)
+def test_signxml_agrees_with_every_signature(message: Message) -> None:
+    root = etree.fromstring(parted(sealer(message.sender).seal(message))[0])
+    certificate = holders()[message.sender].signing
+    config = SignatureConfiguration(location="./")
+
+    result = XMLVerifier().verify(root, x509_cert=certificate, expect_config=config, validate_schema=False)
+
+    assert not isinstance(result, list)
+    signed, ours = result.signed_xml, verified(root, certificate)
+    assert signed is not None
+    assert etree.tostring(signed, method="c14n") == etree.tostring(ours, method="c14n")
+
+
+@pytest.mark.parametrize(
+    ("sender", "method"),
+    [
+        (NORTH, SignatureMethod.ECDSA_SHA256),
+        (BRAVO, SignatureMethod.SHA256_RSA_MGF1),
+        (BRAVO, SignatureMethod.RSA_SHA256),
+    ],
+)
+@pytest.mark.parametrize("between", ["", "\n  "])
+def test_what_signxml_has_signed_is_believed(sender: str, method: SignatureMethod, between: str) -> None:
+    message = structs.replace(STANDARD, sender=sender)
+    body = signed_by_signxml(sealer(sender).seal(message), method, holders()[sender].keys.signing, between)
+
+    assert opened(body, sealer(HUB)) == message
+    assert xmlsec_verifies(body, sender)
+
+
+def signed_by_signxml(body: bytes, method: SignatureMethod, key: PrivateKey, between: str) -> bytes:
+    """The body with its signature made again, in signxml's own way; `between` stands before it."""
+    manifest, payload = parted(body)
+    root = etree.fromstring(manifest)
+    info = root[-1][-1]
+    root.remove(root[-1])
+    root[-1].tail = between
+    exclusive = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+    signer = XMLSigner(signature_algorithm=method, c14n_algorithm=exclusive)
+    return framed(etree.tostring(signer.sign(root, key=key, key_info=info)), payload)
 
 
 def test_libxmlsec_finds_what_was_changed() -> None:

@@ -298,7 +298,37 @@ def test_even_without_the_schema_an_algorithm_that_was_not_agreed_is_refused() -
     signed = XMLSigner(signature_algorithm=SignatureMethod.ECDSA_SHA384).sign(root, key=north.keys.signing)
 
     with pytest.raises(MadesError, match="E-SIGNATURE"):
-        verified(signed, north.signing, at=NOON)
+        verified(signed, north.signing)
+
+
+def in_another_order(root: etree._Element) -> None:
+    """The transforms as nobody can do them: the canonical form first, then of its bytes the signature away."""
+    transforms = found(root, "Transforms")
+    transforms.append(transforms[0])
+
+
+def the_same_twice(root: etree._Element) -> None:
+    for transform in found(root, "Transforms"):
+        transform.set("Algorithm", f"{SIGNATURE_NAMESPACE}enveloped-signature")
+
+
+def text_behind(root: etree._Element) -> None:
+    root[-1].tail = "\n"
+
+
+def a_namespace_without_canonical_form(root: etree._Element) -> None:
+    found(root, "messageID").append(etree.fromstring('<x xmlns:y="relative"/>'))
+
+
+@pytest.mark.parametrize(
+    "change", [in_another_order, the_same_twice, text_behind, a_namespace_without_canonical_form, evil]
+)
+def test_even_without_the_schema_only_what_was_agreed_is_covered(change: Change) -> None:
+    root = etree.fromstring(parted(BODY)[0])
+    change(root)
+
+    with pytest.raises(MadesError, match="E-SIGNATURE"):
+        verified(root, holders()[NORTH].signing)
 
 
 def test_a_signature_around_the_manifest_is_no_manifest() -> None:
