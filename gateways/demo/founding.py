@@ -4,7 +4,7 @@ One process for everybody (`gateways.demo.platform`), or one for each (`gateways
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from documents import identifiers
 from documents.values import Identifier
-from gateways.demo.cast import BROKER_ID, DIRECTORY_ID, HUB_ID, PLAYERS
+from gateways.demo.cast import BROKER_ID, DIRECTORY_ID, HUB_ID, PLAYERS, Player
 from hub import settings as chosen
 from hub.clock import SystemClock
 from hub.directory_service import bootstrap
@@ -26,6 +26,7 @@ from hub.directory_service.plan import (
     PlannedHub,
     PlannedParticipant,
     Sections,
+    Value,
 )
 from hub.store.postgres import PostgresStore
 from hub.values import Role
@@ -59,7 +60,7 @@ class Platform(Struct, frozen=True):
     operator_password: str
 
 
-def keys_in(directory: Path) -> Keys:
+def keys_in(directory: Path, players: Sequence[Player] = PLAYERS) -> Keys:
     """The keys kept in this folder, made on the first call and readable by their owner only."""
     path = directory / "keys.json"
     if path.exists():
@@ -67,7 +68,7 @@ def keys_in(directory: Path) -> Keys:
         if kept.operator_password:
             return kept
         return _written(path, msgspec.structs.replace(kept, operator_password=_password()))
-    tokens = {player.name: secrets.token_urlsafe(32) for player in PLAYERS}
+    tokens = {player.name: secrets.token_urlsafe(32) for player in players}
     return _written(path, Keys(hub_secret=secrets.token_hex(32), tokens=tokens, operator_password=_password()))
 
 
@@ -91,8 +92,17 @@ def directory_settings(folder: Path, port: int) -> chosen.Directory:
     )
 
 
-def plan(ports: Mapping[str, int] | None = None, databases: Mapping[str, str] | None = None) -> Plan:
-    """The demo's platform as its operator would write it down, with ports and databases by name where they matter."""
+def plan(
+    ports: Mapping[str, int] | None = None,
+    databases: Mapping[str, str] | None = None,
+    *,
+    players: Sequence[Player] = PLAYERS,
+    door: Mapping[str, Value] | None = None,
+) -> Plan:
+    """The demo's platform as its operator would write it down, with ports and databases by name where they matter.
+
+    `players` may be another cast than the demo's; `door` are further `http` settings of each gateway.
+    """
     ports, databases = ports or {}, databases or {}
     common: Sections = {"http": {"host": HOST}, "log": {"format": "json"}}
     return Plan(
@@ -120,9 +130,9 @@ def plan(ports: Mapping[str, int] | None = None, databases: Mapping[str, str] | 
                 brp=player.brp,
                 port=ports.get(player.name),
                 database=databases.get(player.name, ""),
-                settings=common,
+                settings={**common, "http": {"host": HOST, **(door or {})}},
             )
-            for player in PLAYERS
+            for player in players
         ),
     )
 
@@ -143,10 +153,11 @@ def hub_settings(folder: Path) -> Path:
     return bootstrap.member(folder, "hub") / SETTINGS
 
 
-async def everybody(founder: Founder, folder: Path) -> ServerFiles:
+async def everybody(founder: Founder, folder: Path, written: Plan | None = None) -> ServerFiles:
     """Enrol the whole cast and the broker; returns what the broker's listener needs. Raises Rejected."""
-    await bootstrap.enrol(founder, folder, plan())
-    return await bootstrap.broker_files(founder, folder, plan())
+    written = written or plan()
+    await bootstrap.enrol(founder, folder, written)
+    return await bootstrap.broker_files(founder, folder, written)
 
 
 async def know_token(store: PostgresStore, secret: str, me: Identifier) -> None:

@@ -5,7 +5,7 @@ certificate. This process founds the platform, starts the others, and starts aga
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -36,7 +36,7 @@ from hub.directory_service import Directory, bootstrap
 from hub.directory_service.authority import founded_authority
 from hub.directory_service.bootstrap import SETTINGS, write_settings
 from hub.directory_service.founding import Founder, ServerFiles
-from hub.directory_service.plan import Plan
+from hub.directory_service.plan import Plan, Value
 from hub.mades import provision
 from hub.mades.management import managing
 from hub.settings import HubSettings, load
@@ -53,14 +53,14 @@ class Ports(Struct, frozen=True):
     of: Mapping[str, int]
 
     @classmethod
-    def from_base(cls, base: int) -> "Ports":
+    def from_base(cls, base: int, players: Sequence[Player] = PLAYERS) -> "Ports":
         """Fixed distances from a base; a base of 0 takes free ones."""
         distances = {
             "directory": DIRECTORY_PORT,
             "directory door": DIRECTORY_DOOR_PORT,
             "hub": HUB_PORT,
             "pages": PAGES_PORT,
-            **{player.name: player.port for player in PLAYERS},
+            **{player.name: player.port for player in players},
         }
         if base:
             return cls({name: base + distance for name, distance in distances.items()})
@@ -68,11 +68,12 @@ class Ports(Struct, frozen=True):
 
 
 class Processes(Struct, frozen=True):
-    """The running platform with its parts: children by name, and the broker."""
+    """The running platform with its parts: children by name, the broker, and the process of PostgreSQL."""
 
     platform: Platform
     children: Mapping[str, Child]
     broker: Rabbit | GivenRabbit
+    postgres_pid: int
 
 
 @asynccontextmanager
@@ -83,18 +84,25 @@ async def platform(directory: Path, keys: Keys, *, base_port: int) -> AsyncItera
 
 
 @asynccontextmanager
-async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterator[Processes]:
-    """The platform for as long as the block lasts. A `base_port` of 0 takes free ports.
+async def running(
+    directory: Path,
+    keys: Keys,
+    *,
+    base_port: int,
+    players: Sequence[Player] = PLAYERS,
+    door: Mapping[str, Value] | None = None,
+) -> AsyncIterator[Processes]:
+    """The platform for as long as the block lasts. A `base_port` of 0 takes free ports; `players` and `door`: see plan.
 
     Raises:
         SettingsError: the folder is in use, or a broker that was given cannot be used.
         Unavailable: no RabbitMQ can be had, or a part does not start; the message says why.
     """
-    ports = Ports.from_base(base_port)
+    ports = Ports.from_base(base_port, players)
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(EmbeddedPostgres(directory / "database", durable=True))
-        databases = {name: await _database(postgres, name) for name in ("directory", "hub", *_names())}
-        written = plan(ports.of, databases)
+        databases = {name: await _database(postgres, name) for name in ("directory", "hub", *_names(players))}
+        written = plan(ports.of, databases, players=players, door=door)
         children = _children(directory, written, keys)
         await bootstrap.admit(load(HubSettings, bootstrap.member(directory, "hub") / SETTINGS, {}), written, by="demo")
         broker = await _found(stack, directory, databases["directory"], written)
@@ -102,12 +110,13 @@ async def running(directory: Path, keys: Keys, *, base_port: int) -> AsyncIterat
         managing_it = {"management": {"url": broker.management_url}}
         home = bootstrap.directory_folder(directory)
         write_settings(home / SETTINGS, {**bootstrap.directory_sections(written), **managing_it})
-        for player in PLAYERS:
+        for player in players:
             await _tell_token(databases[player.name], player, keys.tokens[player.name])
         await _start(stack, children)
-        urls = {player.name: f"http://{HOST}:{ports.of[player.name]}" for player in PLAYERS}
+        urls = {player.name: f"http://{HOST}:{ports.of[player.name]}" for player in players}
         hub_url, pages_url = (f"http://{HOST}:{ports.of[name]}" for name in ("hub", "pages"))
-        yield Processes(Platform(urls, keys.tokens, hub_url, pages_url, keys.operator_password), children, broker)
+        where = Platform(urls, keys.tokens, hub_url, pages_url, keys.operator_password)
+        yield Processes(where, children, broker, postgres.pid)
 
 
 async def _found(stack: AsyncExitStack, folder: Path, database: str, written: Plan) -> Rabbit | GivenRabbit:
@@ -120,7 +129,7 @@ async def _found(stack: AsyncExitStack, folder: Path, database: str, written: Pl
         directory = Directory(DIRECTORY, store=store, authority=authority)
         async with directory.running():
             founder = Founder(directory, written.directory.url, ORGANIZATION, "demo")
-            files = await everybody(founder, folder)
+            files = await everybody(founder, folder, written)
             broker = lent or await _started(stack, folder / "broker", files)
             async with managing(broker.management_url) as management:
                 await provision.provision(management, await directory.registered())
@@ -171,5 +180,5 @@ def _child(name: str, folder: Path, port: int, *words: str) -> Child:
     return Child(name, *words, folder=folder, ready_url=f"http://{HOST}:{port}/health/ready")
 
 
-def _names() -> tuple[str, ...]:
-    return tuple(player.name for player in PLAYERS)
+def _names(players: Sequence[Player]) -> tuple[str, ...]:
+    return tuple(player.name for player in players)

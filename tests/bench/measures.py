@@ -1,10 +1,11 @@
 """What a run has cost, from /proc (Linux), and what it has brought, as rates and percentiles."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+OfProcess = Callable[[int], float]
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
 

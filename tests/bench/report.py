@@ -1,0 +1,100 @@
+"""What the benches say: figures with their spread and their bound, as a table for people and as lines of JSON."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final
+
+import click
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+from hub.version import VERSION
+from tests.bench import measures
+
+LIBRARIES: Final = ("aio-pika", "aiohttp", "asyncpg", "cryptography", "lxml", "msgspec", "signxml")
+
+
+class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing measured: the median of `repeats` values, how far they were apart, and what it is measured against.
+
+    `bound` is the median of the bound in the same unit, from the same run; `ratio` the median of value / bound, each
+    repeat with its own.
+    """
+
+    family: str
+    what: str
+    unit: str
+    value: float
+    spread: float = 0.0
+    repeats: int = 1
+    bound_is: str = ""
+    bound: float | None = None
+    ratio: float | None = None
+
+
+def figure(
+    family: str, what: str, unit: str, values: Sequence[float], *, bound: Sequence[float] = (), bound_is: str = ""
+) -> Figure:
+    """The figure of repeated measurements; `bound` has as many values, or is empty."""
+    return Figure(
+        family=family,
+        what=what,
+        unit=unit,
+        value=measures.middle(values),
+        spread=measures.spread(values),
+        repeats=len(values),
+        bound_is=bound_is,
+        bound=measures.middle(bound) if bound else None,
+        ratio=measures.middle([value / of for value, of in zip(values, bound, strict=True)]) if bound else None,
+    )
+
+
+def by_process(family: str, what: str, unit: str, runs: Sequence[dict[str, float]]) -> list[Figure]:
+    """A figure for each kind of process, and one for all of them."""
+    each = [figure(family, f"{what}, {name}", unit, [run[name] for run in runs]) for name in runs[0]]
+    return [*each, figure(family, f"{what}, all", unit, [sum(run.values()) for run in runs])]
+
+
+def show(figures: Iterable[Figure]) -> None:
+    """A table on the terminal, or without colour in a file."""
+    table = Table(box=None, pad_edge=False, title_justify="left")
+    for heading, justify in (("what", "left"), ("", "right"), ("unit", "left"), ("spread", "right")):
+        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type] # rich's literals
+    for heading in ("bound", "ratio", "bound is"):
+        table.add_column(heading, justify="left" if heading == "bound is" else "right", overflow="fold")
+    for each in figures:
+        spread = f"{each.spread:.0%}" if each.repeats > 1 else ""
+        bound = ("", "") if each.bound is None else (number(each.bound), number(each.ratio or 0.0))
+        table.add_row(each.what, number(each.value), each.unit, spread, *bound, each.bound_is)
+    Console(width=None if os.isatty(1) else 160, highlight=False).print(table)
+
+
+def lines(figures: Iterable[Figure]) -> None:
+    """One line of JSON for each figure."""
+    for each in figures:
+        click.echo(msgspec.json.encode(each))
+
+
+def environment() -> dict[str, Any]:
+    """Where this was measured."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": VERSION,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def number(value: float) -> str:
+    """Three digits that count, without an exponent."""
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
