@@ -52,10 +52,8 @@ acceptance: $(READY) ## Run all acceptance tests over one road: GROUND=memory, e
 test-containers: $(READY) ## Build the image, run the platform in containers, try restarts and failover; as root, some minutes
 	@exec $(BIN)/python -m tests.containers $(ARGS)
 
-bench: $(READY) ## Measure the transport (cycles/s, latencies, CPU for each message), an audit, a rebuild of views (ARGS= adds options to the first, see --help)
-	@$(BIN)/python -m tests.bench $(ARGS)
-	@$(if $(ARGS),,$(BIN)/python -m tests.bench.audit)
-	@$(if $(ARGS),,$(BIN)/python -m tests.bench.rebuild)
+bench: $(READY) ## Measure the whole product, its transport, an audit and a rebuild of views, each beside its bound (ARGS="limits --repeats 1", ARGS=--help)
+	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(READY) ## Ten minutes of load while the broker is killed every minute; prints a table (ARGS="--minutes 30")
 	@exec $(BIN)/python -m tests.fault.soak $(ARGS)

@@ -1,1 +1,1 @@
-"""`make bench`: what the transport carries and what it costs; run on demand, never by the tests."""
+"""`make bench`: what the product carries and what it costs; run on demand, never by the tests."""

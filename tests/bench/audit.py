@@ -1,51 +1,26 @@
-"""`python -m tests.bench.audit`: how fast a log is verified and signed, beside plainly reading the same rows.
+"""How fast a log is verified and signed, beside plainly reading the same rows.
 
 A made-up log, each record with a document of its own, is committed to a PostgreSQL of its own, with fsync. Measured are
 reading its rows, signing checkpoints of it, and an audit of all of it.
 """
 
-import asyncio
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
-import click
-from msgspec import Struct
-
-from hub import logs
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
-from tests.bench.measures import middle
+from tests.bench.report import Figure, figure
 from tests.notary_world import HUB, Site, answered
 
+FAMILY: Final = "audit"
 BATCH = 2000
 
 
-class Result(Struct, frozen=True):
-    """Records per second: medians of the repeats."""
-
-    records: int
-    bytes_each: int
-    read_per_s: float
-    signed_per_s: float
-    verified_per_s: float
-
-
-@click.command()
-@click.option("--records", default=50_000, show_default=True, help="Records in the log.")
-@click.option("--size", default=3000, show_default=True, help="Bytes of each document.")
-@click.option("--repeats", default=3, show_default=True, help="Runs of each; the median is told.")
-def bench(records: int, size: int, repeats: int) -> None:
-    """Tell the rates of reading, signing and verifying a log."""
-    logs.configure("error", "json")
-    with tempfile.TemporaryDirectory(prefix="tps-bench-") as folder:
-        result = asyncio.run(_measured(Path(folder), records, size, repeats))
-    click.echo("\n".join(table(result)))
-
-
-async def _measured(folder: Path, records: int, size: int, repeats: int) -> Result:
+async def measured(folder: Path, records: int, size: int, repeats: int) -> list[Figure]:
+    """All figures of a log of so many records, each with a document of so many bytes."""
     async with EmbeddedPostgres(folder / "postgres", durable=True) as postgres:
         url = await postgres.database("hub")
         await migrate(url)
@@ -55,13 +30,19 @@ async def _measured(folder: Path, records: int, size: int, repeats: int) -> Resu
             signed_s = await _seconds(lambda: _sign(site))
             read_s = [await _seconds(lambda: _read(store)) for _ in range(repeats)]
             verified_s = [await _seconds(lambda: _verify(site)) for _ in range(repeats)]
-    return Result(
-        records=records,
-        bytes_each=size,
-        read_per_s=middle([records / each for each in read_s]),
-        signed_per_s=middle([records / signed_s]),
-        verified_per_s=middle([records / each for each in verified_s]),
-    )
+    what = f"audit of {records:,} records of {size:,} bytes"
+    bound = [records / each for each in read_s]
+    return [
+        figure(FAMILY, f"{what}, signed", "per s", [records / signed_s]),
+        figure(
+            FAMILY,
+            f"{what}, verified",
+            "per s",
+            [records / each for each in verified_s],
+            bound=bound,
+            bound_is="reading the rows; each document is hashed twice",
+        ),
+    ]
 
 
 async def _write(site: Site, records: int, size: int) -> None:
@@ -90,19 +71,3 @@ async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
     begun = time.perf_counter()
     await work()
     return time.perf_counter() - begun
-
-
-def table(result: Result) -> list[str]:
-    """What people read."""
-    part = f"{result.verified_per_s / result.read_per_s:.0%} of reading; each document is hashed twice"
-    return [
-        f"audit of a log: {result.records:,} records, a document of {result.bytes_each:,} bytes each",
-        f"  read                   {result.read_per_s:10,.0f} records/s",
-        f"  signed                 {result.signed_per_s:10,.0f} records/s",
-        f"  verified               {result.verified_per_s:10,.0f} records/s, {part}",
-        "",
-    ]
-
-
-if __name__ == "__main__":
-    bench(auto_envvar_prefix="TPS_BENCH_AUDIT")

@@ -167,7 +167,7 @@ async def measured(folder: Path, plan: Plan) -> list[Figure]:
         async with limits.listening():
             await limits.sustained(agrs, 1.0, plan.in_flight)  # warm
             found = [each for affected in plan.affected for each in await _of(limits, affected, plan)]
-        return [*found, *by_process(FAMILY, f"memory, {agrs} AGRs", "MB", [platform.memory_mb()])]
+        return [*found, by_process(FAMILY, f"memory, {agrs} AGRs", "MB", [platform.memory_mb()])]
 
 
 async def _of(limits: Limits, affected: int, plan: Plan) -> list[Figure]:
@@ -184,7 +184,7 @@ async def _of(limits: Limits, affected: int, plan: Plan) -> list[Figure]:
         *_latencies(f"limit {who}, at {plan.load_part:.0%} of the most", loaded),
         figure(FAMILY, f"limits {who}, sustained", "per s", [run.per_s for run in sustained]),
         figure(FAMILY, f"deliveries {who}, sustained", "per s", [affected * run.per_s for run in sustained]),
-        *by_process(FAMILY, f"CPU of a delivery {who}", "ms", per_delivery),
+        by_process(FAMILY, f"CPU of a delivery {who}", "ms", per_delivery),
     ]
 
 

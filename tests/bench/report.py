@@ -5,25 +5,36 @@ import platform
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
 from hub.version import VERSION
 from tests.bench import measures
 
-LIBRARIES: Final = ("aio-pika", "aiohttp", "asyncpg", "cryptography", "lxml", "msgspec", "signxml")
+LIBRARIES: Final = ("aio-pika", "aiohttp", "asyncpg", "cryptography", "lxml", "msgspec")
+
+HEADINGS: Final[Sequence[tuple[str, Literal["left", "right"]]]] = (
+    ("what", "left"),
+    ("", "right"),
+    ("unit", "left"),
+    ("spread", "right"),
+    ("bound", "right"),
+    ("ratio", "right"),
+    ("bound is, or parts", "left"),
+)
 
 
 class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing measured: the median of `repeats` values, how far they were apart, and what it is measured against.
 
     `bound` is the median of the bound in the same unit, from the same run; `ratio` the median of value / bound, each
-    repeat with its own.
+    repeat with its own. `parts` are what the value is the sum of.
     """
 
     family: str
@@ -35,6 +46,7 @@ class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bound_is: str = ""
     bound: float | None = None
     ratio: float | None = None
+    parts: dict[str, float] = {}
 
 
 def figure(
@@ -54,23 +66,22 @@ def figure(
     )
 
 
-def by_process(family: str, what: str, unit: str, runs: Sequence[dict[str, float]]) -> list[Figure]:
-    """A figure for each kind of process, and one for all of them."""
-    each = [figure(family, f"{what}, {name}", unit, [run[name] for run in runs]) for name in runs[0]]
-    return [*each, figure(family, f"{what}, all", unit, [sum(run.values()) for run in runs])]
+def by_process(family: str, what: str, unit: str, runs: Sequence[dict[str, float]]) -> Figure:
+    """The figure of what all processes have taken together, with that of each kind of them."""
+    whole = figure(family, what, unit, [sum(run.values()) for run in runs])
+    return replace(whole, parts={name: measures.middle([run[name] for run in runs]) for name in runs[0]})
 
 
 def show(figures: Iterable[Figure]) -> None:
     """A table on the terminal, or without colour in a file."""
     table = Table(box=None, pad_edge=False, title_justify="left")
-    for heading, justify in (("what", "left"), ("", "right"), ("unit", "left"), ("spread", "right")):
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type] # rich's literals
-    for heading in ("bound", "ratio", "bound is"):
-        table.add_column(heading, justify="left" if heading == "bound is" else "right", overflow="fold")
+    for heading, justify in HEADINGS:
+        table.add_column(heading, justify=justify, overflow="fold")
     for each in figures:
         spread = f"{each.spread:.0%}" if each.repeats > 1 else ""
         bound = ("", "") if each.bound is None else (number(each.bound), number(each.ratio or 0.0))
-        table.add_row(each.what, number(each.value), each.unit, spread, *bound, each.bound_is)
+        parts = ", ".join(f"{name} {number(value)}" for name, value in each.parts.items())
+        table.add_row(each.what, number(each.value), each.unit, spread, *bound, each.bound_is or parts)
     Console(width=None if os.isatty(1) else 160, highlight=False).print(table)
 
 
