@@ -6,8 +6,10 @@ a put costs the same however many assets there are, and taking it back costs the
 always sorted: nothing may depend on the order in which things arrived (R16).
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
@@ -20,9 +22,11 @@ from hub.values import AssetOrder, AssetShare, Capability, Direction, LimitKind,
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 M = TypeVar("M", bound=Hashable)
+R = TypeVar("R", bound=tuple[Any, ...])
 
 _ABSENT: Final = object()
 _SAVEPOINTS_KEPT: Final = 16
+_FIRST: Final = itemgetter(0)
 
 
 class Journal:
@@ -112,6 +116,8 @@ class Table(Generic[K, V]):
 class Index(Generic[K, M]):
     """Members by key, sorted when read."""
 
+    _nobody: Callable[[], dict[M, None]] = dict
+
     def __init__(self, journal: Journal) -> None:
         self._members: dict[K, dict[M, None]] = {}
         self._journal = journal
@@ -119,7 +125,7 @@ class Index(Generic[K, M]):
     def add(self, key: K, member: M) -> None:
         """Put a member under a key."""
         if key not in self._members:
-            self._journal.write(self._members, key, {})
+            self._journal.write(self._members, key, self._nobody())
         if member not in self._members[key]:
             self._journal.write(self._members[key], member, None)
 
@@ -146,6 +152,50 @@ class Index(Generic[K, M]):
     def contents(self) -> dict[K, set[M]]:
         """A copy, to compare states."""
         return {key: set(members) for key, members in self._members.items()}
+
+
+class _Ascending(dict[R, None]):
+    """Members that keep their order as they come and go, through the three doors that a journal uses."""
+
+    __slots__ = ("order",)
+
+    def __init__(self) -> None:
+        self.order: list[R] = []
+
+    def __setitem__(self, member: R, nothing: None) -> None:
+        if member not in self:
+            insort(self.order, member)
+        super().__setitem__(member, nothing)
+
+    def __delitem__(self, member: R) -> None:
+        super().__delitem__(member)
+        del self.order[bisect_left(self.order, member)]
+
+    def pop(self, member: R, _: None = None) -> None:  # type: ignore[override] # as a journal takes an addition back
+        if member in self:
+            del self[member]
+
+
+class Ordered(Index[K, R]):
+    """An index by what its members, which are tuples, begin with: those up to or after a bound are found without a look
+    at the others, however many there are.
+    """
+
+    _nobody = _Ascending
+
+    def upto(self, key: K, bound: Any) -> list[R]:  # Any: of the type of what the members begin with
+        """The members that begin with at most the bound, in ascending order."""
+        order = self._order(key)
+        return order[: bisect_right(order, bound, key=_FIRST)]
+
+    def after(self, key: K, bound: Any) -> Iterator[R]:  # Any: as above
+        """The members that begin with more than the bound, in ascending order, as far as they are asked for."""
+        order = self._order(key)
+        return map(order.__getitem__, range(bisect_right(order, bound, key=_FIRST), len(order)))
+
+    def _order(self, key: K) -> list[R]:
+        members = self._members.get(key)
+        return members.order if isinstance(members, _Ascending) else []
 
 
 LimitKey = tuple[Identifier, Mrid]
@@ -242,7 +292,10 @@ class HubState:
         self.schedules: Table[tuple[Identifier, Mrid], int] = Table(journal)
         """(operator, mRID of its document) -> its last revision that was applied."""
         self.plans: Table[PlanKey, PlanState] = Table(journal)
-        self.plans_of: Index[Identifier, PlanKey] = Index(journal)
+        self.plans_of: Ordered[Identifier, tuple[Instant, PlanKey]] = Ordered(journal)
+        """Plans of an asset by their ends."""
+        self.planned: Ordered[tuple[Identifier, Identifier], tuple[Instant, Instant, Mrid]] = Ordered(journal)
+        """(operator, asset) -> end and start of each Period, and the document it is in. They do not overlap (R23)."""
         self.plans_shown: Index[Identifier, PlanKey] = Index(journal)
         self.limits: Table[LimitKey, LimitState] = Table(journal)
         self.limits_on: Index[Identifier, LimitKey] = Index(journal)

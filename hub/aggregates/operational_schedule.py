@@ -1,7 +1,7 @@
 """Schedules: one live plan per asset and instant, judged series by series (F8, R20, R23, R24)."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +12,7 @@ from documents.codes import ReasonCode
 from documents.curves import align, steps
 from documents.identifiers import code_of
 from documents.model import Fault, RejectedSeries
-from documents.values import Identifier, Instant, Interval, Period
+from documents.values import Identifier, Instant, Interval, Mrid, Period
 from hub.aggregates.market_document import rejected_series, verdict
 from hub.aggregates.placement import moves, placement
 from hub.aggregates.registration import unknown
@@ -124,17 +124,25 @@ def _judge_overlap(
     What ended before a handover stays in the record under the operator before, of whom nobody is told.
     """
     spans = [period.interval for period in periods]
-    for key in state.plans_of.of(resource):
-        if key[0] != origin.sender or key[1] == origin.mrid:
-            continue
-        met = first_met(spans, [held.interval for held in state.plans[key].periods])
-        if met:
-            text = (
-                f"Asset {code_of(resource)} already has a plan for this time in your document {key[1]}. "
-                "Update or withdraw that one."
-            )
-            return (Fault(ReasonCode.SERIES_IDENTIFICATION_CONFLICT, text, met),)
-    return ()
+    others = {mrid for span in spans for mrid in _met(span, resource, origin.sender, state)} - {origin.mrid}
+    if not others:
+        return ()
+    other = min(others)
+    held = state.plans[origin.sender, other, resource]
+    text = (
+        f"Asset {code_of(resource)} already has a plan for this time in your document {other}. "
+        "Update or withdraw that one."
+    )
+    met = first_met(spans, [period.interval for period in held.periods])
+    return (Fault(ReasonCode.SERIES_IDENTIFICATION_CONFLICT, text, met),)
+
+
+def _met(span: Interval, resource: Identifier, operator: Identifier, state: HubState) -> Iterator[Mrid]:
+    """The documents whose Periods for this asset overlap the span; the others are not looked at."""
+    for _, start, mrid in state.planned.after((operator, resource), span.start):
+        if start >= span.end:  # one that ends later begins later: Periods of one operator do not overlap
+            return
+        yield mrid
 
 
 def first_met(spans: Iterable[Interval], held: Iterable[Interval]) -> Interval | None:
@@ -201,17 +209,20 @@ def plan_changes(event: Event, state: HubState, at: Instant) -> list[PlanChange]
             return [
                 change
                 for resource, after in moves(event, state).items()
-                for key in state.plans_of.of(resource)
-                for change in _move(key, after.operator, after.dso, state, at)
+                for key in unended(resource, state, at)
+                for change in _move(key, after.operator, after.dso, state)
             ]
 
 
-def _move(
-    key: PlanKey, operator: Identifier | None, dso: Identifier | None, state: HubState, at: Instant
-) -> list[PlanChange]:
-    """One plan of an asset that may have moved: what has ended is history and stays where it was."""
+def unended(resource: Identifier, state: HubState, at: Instant) -> list[PlanKey]:
+    """The plans of an asset that may have moved, by operator and mRID: what has ended is history, and stays."""
+    return sorted(key for _, key in state.plans_of.after(resource, at))
+
+
+def _move(key: PlanKey, operator: Identifier | None, dso: Identifier | None, state: HubState) -> list[PlanChange]:
+    """One plan of an asset that may have moved."""
     plan = state.plans[key]
-    if plan.interval.end <= at or (operator == key[0] and dso == plan.shown_to):
+    if operator == key[0] and dso == plan.shown_to:
         return []
     enters = [PlanChange(key, dso, plan.interval, plan.periods)] if dso is not None and operator == key[0] else []
     return [*_leave(key, state), *enters]
@@ -236,10 +247,8 @@ def evolve_schedule(event: ScheduleSubmitted | ScheduleWithdrawn, state: HubStat
 def evolve_moved_plans(event: Event, state: HubState, at: Instant) -> None:
     """Plans follow their assets to another grid, and end with the operator who made them (R6, R7)."""
     for resource, after in moves(event, state).items():
-        for key in state.plans_of.of(resource):
+        for key in unended(resource, state, at):
             plan = state.plans[key]
-            if plan.interval.end <= at:
-                continue
             if after.operator != key[0]:
                 _drop(key, state)
             elif after.dso != plan.shown_to:
@@ -249,7 +258,9 @@ def evolve_moved_plans(event: Event, state: HubState, at: Instant) -> None:
 
 def _put(key: PlanKey, plan: PlanState, state: HubState) -> None:
     state.plans.put(key, plan)
-    state.plans_of.add(key[2], key)
+    state.plans_of.add(key[2], (plan.interval.end, key))
+    for period in plan.periods:
+        state.planned.add((key[0], key[2]), (period.interval.end, period.interval.start, key[1]))
     if plan.shown_to is not None:
         state.plans_shown.add(plan.shown_to, key)
 
@@ -259,13 +270,13 @@ def _drop(key: PlanKey, state: HubState) -> None:
     if plan is None:
         return
     state.plans.drop(key)
-    state.plans_of.discard(key[2], key)
+    state.plans_of.discard(key[2], (plan.interval.end, key))
+    for period in plan.periods:
+        state.planned.discard((key[0], key[2]), (period.interval.end, period.interval.start, key[1]))
     if plan.shown_to is not None:
         state.plans_shown.discard(plan.shown_to, key)
 
 
 def _forget_old(resource: Identifier, state: HubState, at: Instant) -> None:
-    oldest = at - RETENTION
-    ended = [key for key in state.plans_of.unordered(resource) if state.plans[key].interval.end <= oldest]
-    for key in ended:
+    for _, key in state.plans_of.upto(resource, at - RETENTION):
         _drop(key, state)

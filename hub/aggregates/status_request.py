@@ -52,7 +52,7 @@ def asked_plans(asked: AskStatus | StatusRequested, state: HubState, now: Instan
     """The DSO's plans of these assets in this span, in no order; without a span, those that have not ended."""
     asker, span = asked.origin.sender, asked.interval
     shown = (
-        (key for resource in dict.fromkeys(asked.resources) for key in state.plans_of.unordered(resource))
+        (key for resource in dict.fromkeys(asked.resources) for _, key in state.plans_of.unordered(resource))
         if asked.resources
         else state.plans_shown.unordered(asker)
     )

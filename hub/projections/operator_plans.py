@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from hub.aggregates.operational_schedule import covering
+from hub.aggregates.operational_schedule import covering, unended
 from hub.aggregates.placement import moves
 from hub.events import Event, ScheduleSubmitted, ScheduleWithdrawn
 from hub.ports import OPERATOR, Recorded, Row
@@ -25,8 +25,8 @@ def rows(recorded: Recorded[Event], state: HubState) -> Sequence[Row]:
             return [
                 _gone(key)
                 for resource, after in moves(event, state).items()
-                for key in state.plans_of.of(resource)
-                if after.operator != key[0] and state.plans[key].interval.end > recorded.at
+                for key in unended(resource, state, recorded.at)
+                if after.operator != key[0]
             ]
 
 

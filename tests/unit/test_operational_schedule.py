@@ -27,10 +27,16 @@ from tests.hub_world import (
     texts_of,
     verdict_of,
 )
+from tests.steps import steps_of
 
 
 @pytest.fixture
 def world() -> World:
+    return founded()
+
+
+def founded() -> World:
+    """Two grids, three assets of two operators."""
     world = World()
     world.claim(NORTH, "n1")
     world.claim(SOUTH, "s1")
@@ -114,6 +120,25 @@ def spans_of(bounds: set[int]) -> list[Interval]:
 
 
 BOUNDS = st.sets(st.integers(0, 20), max_size=8).map(spans_of)
+DOCUMENTS = st.lists(st.tuples(st.integers(0, 3), BOUNDS.filter(bool)), max_size=8)
+
+
+@given(DOCUMENTS)
+def test_r23_whatever_the_documents_say_an_assets_plans_never_overlap(said: list[tuple[int, list[Interval]]]) -> None:
+    world, held = founded(), dict[int, list[Interval]]()
+    for revision, (document, spans) in enumerate(said, 1):
+        others = {other: taken for other, taken in held.items() if other != document}
+        met = [other for other, taken in others.items() if any(one.overlaps(span) for one in taken for span in spans)]
+        periods = tuple(period for one in spans for period in flat(1, one))
+
+        events = world.plan(ALPHA, f"plan {document}", revision, {"a1": periods}, interval=spans[0])
+
+        if met:
+            assert codes_of(events) == ["A02", "A55"]
+            assert f"in your document plan {min(met)}." in texts_of(events)
+        else:
+            assert codes_of(events) == ["A01"]
+            held[document] = spans
 
 
 @given(BOUNDS, BOUNDS)
@@ -225,6 +250,30 @@ def test_plans_that_ended_long_ago_are_forgotten_when_the_asset_is_planned_again
 
     kept = {mrid for _, mrid, _ in world.brain.contents()["plans"]}
     assert kept == {"after 30 days", "after 40 days"}
+
+
+def planned_often(world: World, plans: int) -> World:
+    """An asset with so many plans of a quarter of an hour each; the newest document is about the earliest."""
+    for number in range(plans, 0, -1):
+        world.plan(ALPHA, f"plan {number}", 1, {"a1": 5}, interval=span(number / 4, (number + 1) / 4))
+    return world
+
+
+def test_a_plan_takes_as_many_steps_however_many_plans_its_asset_has() -> None:
+    def steps_beside(plans: int) -> int:
+        with_plans = planned_often(founded(), plans)
+        return steps_of(lambda: with_plans.plan(ALPHA, "one more", 1, {"a1": 5}, interval=span(0, 1 / 4)))
+
+    assert steps_beside(1000) == steps_beside(10)
+
+
+def test_registering_an_asset_again_takes_as_many_steps_however_many_of_its_plans_have_ended() -> None:
+    def steps_beside(plans: int) -> int:
+        with_plans = planned_often(founded(), plans)
+        with_plans.now += timedelta(days=20)
+        return steps_of(lambda: with_plans.register(ALPHA, "a1", "n1", produces=900))
+
+    assert steps_beside(1000) == steps_beside(10)
 
 
 def test_r25_several_plans_of_one_asset_come_in_an_order_that_tells_nothing(world: World) -> None:

@@ -1,9 +1,11 @@
 """The journal: a batch that did not commit is taken back exactly, at its own cost."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from documents.values import Identifier
-from hub.state import HubState, Index, Journal, Table
+from hub.state import HubState, Index, Journal, Ordered, Table
 
 
 def test_a_rollback_restores_puts_and_drops() -> None:
@@ -50,6 +52,60 @@ def test_an_index_is_read_in_order_whatever_came_first() -> None:
 
     assert index.of("key") == ["a", "b", "c"]
     assert index.of("nothing") == []
+
+
+def test_an_ordered_index_tells_what_is_up_to_a_bound_and_what_is_after_it() -> None:
+    ends: Ordered[str, tuple[int, str]] = Ordered(Journal())
+    for end, plan in ((3, "c"), (1, "b"), (2, "a"), (2, "b")):
+        ends.add("asset", (end, plan))
+
+    assert ends.upto("asset", 2) == [(1, "b"), (2, "a"), (2, "b")]
+    assert list(ends.after("asset", 2)) == [(3, "c")]
+    assert (ends.upto("asset", 0), list(ends.after("asset", 3))) == ([], [])
+    assert (ends.upto("nobody's", 2), list(ends.after("nobody's", 2))) == ([], [])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9))), st.lists(st.tuples(st.booleans(), st.integers(0, 9))))
+def test_a_rollback_restores_the_order_of_an_ordered_index(
+    before: list[tuple[bool, int]], after: list[tuple[bool, int]]
+) -> None:
+    journal = Journal()
+    ends: Ordered[str, tuple[int]] = Ordered(journal)
+
+    def change(changes: list[tuple[bool, int]]) -> None:
+        for is_new, end in changes:
+            (ends.add if is_new else ends.discard)("asset", (end,))
+
+    change(before)
+    kept = ends.contents()
+    mark = journal.savepoint()
+    change(after)
+    changed = ends.contents().get("asset", set())
+
+    assert ends.upto("asset", 9) == sorted(changed)
+    journal.rollback(mark)
+    assert ends.contents() == kept
+    assert ends.upto("asset", 9) == sorted(kept.get("asset", set()))
+
+
+class Bound(int):
+    """A number that counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        Bound.compared += 1
+        return int(self) < int(other)
+
+
+def test_a_bound_is_found_among_many_members_by_a_look_at_a_few() -> None:
+    ends: Ordered[str, tuple[int]] = Ordered(Journal())
+    for end in range(10_000):
+        ends.add("asset", (end,))
+    Bound.compared = 0
+
+    assert next(ends.after("asset", Bound(8_999))) == (9_000,)
+    assert 0 < Bound.compared <= 14
 
 
 def test_an_outer_savepoint_can_be_reached_past_inner_ones() -> None:
