@@ -298,8 +298,8 @@ class HubState:
         """(operator, asset) -> end and start of each Period, and the document it is in. They do not overlap (R23)."""
         self.plans_shown: Index[Identifier, PlanKey] = Index(journal)
         self.limits: Table[LimitKey, LimitState] = Table(journal)
-        self.limits_on: Index[Identifier, LimitKey] = Index(journal)
-        """Limits whose last revision names an asset, ended ones until the next limit on that asset."""
+        self.limits_on: Ordered[Identifier, tuple[Instant, LimitKey]] = Ordered(journal)
+        """Ends and keys of limits whose last revision names an asset, ended ones until the next limit on that asset."""
         self.copies: Table[tuple[LimitKey, Identifier], CopyState] = Table(journal)
         self.copies_of: Index[LimitKey, Identifier] = Index(journal)
         self.limits_of: Index[Identifier, LimitKey] = Index(journal)

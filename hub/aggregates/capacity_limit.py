@@ -260,13 +260,13 @@ def evolve_limit(event: LimitAnnounced | LimitOrdered | LimitCancelled, state: H
     before = state.limits.get(key)
     after = limit_after(event, before)
     state.limits.put(key, after)
-    for asset in before.assets if before else ():
-        state.limits_on.discard(asset, key)
-    if after.cancelled:
-        return
-    for asset in after.assets:
-        _forget_ended(asset, state, at)
-        state.limits_on.add(asset, key)
+    if before and before.interval:
+        for asset in before.assets:
+            state.limits_on.discard(asset, (before.interval.end, key))
+    if after.interval and not after.cancelled:
+        for asset in after.assets:
+            _forget_ended(asset, state, at)
+            state.limits_on.add(asset, (after.interval.end, key))
 
 
 def limit_after(event: LimitAnnounced | LimitOrdered | LimitCancelled, before: LimitState | None) -> LimitState:
@@ -310,6 +310,5 @@ def _codes(reasons: Iterable[Reason]) -> tuple[str, ...]:
 
 def _forget_ended(asset: Identifier, state: HubState, at: Instant) -> None:
     """So that an asset's list does not grow with every limit it ever had."""
-    for key in list(state.limits_on.unordered(asset)):
-        if not state.limits[key].is_live(at):
-            state.limits_on.discard(asset, key)
+    for ended in state.limits_on.upto(asset, at):
+        state.limits_on.discard(asset, ended)

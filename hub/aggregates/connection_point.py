@@ -58,13 +58,13 @@ def _judge(item: PointItem, origin: Origin, state: HubState, now: Instant, ratio
 def _check_unlimited(point: Identifier, dso: Identifier, state: HubState, now: Instant) -> tuple[Fault, ...]:
     """A point under one of the DSO's own live limits stays (R8)."""
     for resource in state.at_point.of(point):
-        for key in state.limits_on.of(resource):
-            if key[0] == dso and state.limits[key].is_live(now):
-                text = (
-                    f"Connection point {code_of(point)} carries an asset under your limit {key[1]}. "
-                    "Cancel or end the limit first, then remove the point."
-                )
-                return (Fault(ReasonCode.NOT_COMPLIANT, text),)
+        own = [mrid for _, (owner, mrid) in state.limits_on.after(resource, now) if owner == dso]
+        if own:
+            text = (
+                f"Connection point {code_of(point)} carries an asset under your limit {min(own)}. "
+                "Cancel or end the limit first, then remove the point."
+            )
+            return (Fault(ReasonCode.NOT_COMPLIANT, text),)
     return ()
 
 

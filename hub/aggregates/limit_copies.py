@@ -85,9 +85,8 @@ def _move(event: Event, state: HubState, at: Instant) -> list[CopyChange]:
         before = placement(state, resource)
         if before == after:
             continue
-        for key in state.limits_on.unordered(resource):
-            if state.limits[key].is_live(at):
-                _turn_over(turnovers, key, resource, (_holder(before, key), _holder(after, key)), state)
+        for _, key in state.limits_on.after(resource, at):
+            _turn_over(turnovers, key, resource, (_holder(before, key), _holder(after, key)), state)
     return [
         change
         for key, turnover in sorted(turnovers.items(), key=lambda item: item[0])

@@ -29,6 +29,7 @@ from tests.hub_world import (
     verdict_of,
     watts_of,
 )
+from tests.steps import steps_of
 
 
 @pytest.fixture
@@ -606,6 +607,15 @@ def test_copies_of_one_revision_come_by_agr_so_that_every_replay_is_the_same(wor
     assert copies == [ALPHA, ALPHA, BRAVO]
 
 
+def test_a_limit_takes_as_many_steps_however_many_limits_its_assets_are_under(world: World) -> None:
+    def steps_beside(limits: int) -> int:
+        for number in range(limits, 0, -1):
+            world.announce(NORTH, f"limit {limits} {number}", 1, ["a1"], interval=span(number, number + 1))
+        return steps_of(lambda: world.announce(NORTH, f"one more of {limits}", 1, ["a1"], interval=span(1, 2)))
+
+    assert steps_beside(10) == steps_beside(500)
+
+
 def test_what_has_ended_is_forgotten_where_lists_would_grow_for_ever(world: World) -> None:
     world.announce(NORTH, "old", 1, ["a1"])
     world.now = span().end
@@ -613,5 +623,5 @@ def test_what_has_ended_is_forgotten_where_lists_would_grow_for_ever(world: Worl
     world.ask(ALPHA, "A53")
 
     contents = world.brain.contents()
-    assert contents["limits_on"][asset("a1")] == {(NORTH, "new")}
+    assert contents["limits_on"][asset("a1")] == {(span(5, 6).end, (NORTH, "new"))}
     assert contents["limits_of"][ALPHA] == {(NORTH, "new")}
