@@ -31,6 +31,7 @@ from hub.aggregates.keyed import keyed_mrid
 from hub.errors import Rejected
 from hub.ports import Recorded, Row
 from hub.projections.catalogue import CATALOGUE, Projection
+from hub.restored import STREAM, StoreRestored
 from hub.state import HubState
 from hub.tagged import Tagged
 
@@ -153,7 +154,14 @@ class HubBrain:
                 holder_conflict.evolve_conflict(event, state, at)
             case e.AlarmRaised():
                 market_document.evolve_alarm(event, state)
-            case e.DocumentRepeated() | e.MessageQuarantined() | e.MessageRetried() | e.PayloadsErased():
+            case (
+                e.DocumentRepeated()
+                | e.MessageQuarantined()
+                | e.MessageRetried()
+                | e.PayloadsErased()
+                | e.ViewsRebuilt()
+                | StoreRestored()
+            ):
                 pass
             case _:
                 assert_never(event)
@@ -257,4 +265,6 @@ _STREAMS: Final[dict[type, Callable[[Any], str]]] = {
     e.AlarmRaised: _of("alarm", "subject"),
     e.PayloadsErased: _of("payloads", "by"),
     e.MessageRetried: _of("message", "message_id"),
+    e.ViewsRebuilt: _of("views"),
+    StoreRestored: _of(STREAM),
 }

@@ -11,6 +11,7 @@ from msgspec import Struct
 from documents.model import RejectedSeries
 from documents.values import Identifier, Instant, Interval, Mrid, Period, Reason
 from hub.commands import Origin
+from hub.restored import StoreRestored
 from hub.values import AssetOrder, AssetShare, Capability, Direction, LimitKind, Role
 
 
@@ -245,6 +246,21 @@ class MessageRetried(Struct, frozen=True, kw_only=True, tag="MessageRetried.v1")
     by: str
 
 
+class ViewsRebuilt(Struct, frozen=True, kw_only=True, tag="ViewsRebuilt.v1"):
+    """The operator had these projections made anew from the log, and something of them was not as it says (R32).
+
+    `items` and `keys` were other than the log says; `appended` rows tell readers so. `renewed`: of another version.
+    """
+
+    projections: tuple[str, ...]
+    items: int
+    keys: int
+    appended: int
+    renewed: tuple[str, ...]
+    why: str
+    by: str
+
+
 Event = (
     ParticipantAdded
     | ParticipantSuspended
@@ -269,6 +285,8 @@ Event = (
     | AlarmRaised
     | PayloadsErased
     | MessageRetried
+    | ViewsRebuilt
+    | StoreRestored
 )
 
 

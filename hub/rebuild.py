@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from documents.values import Identifier
+from hub.events import ViewsRebuilt
 from hub.ports import Brain, Clock, Recorded, Row, StoredEvent
 from hub.projections.catalogue import Entry
 from hub.store.codec import encode_payload
@@ -61,9 +62,22 @@ class Report(Struct, frozen=True, kw_only=True):
     renewed: tuple[str, ...] = ()
 
     @property
+    def has_changed(self) -> bool:
+        """Whether a rebuild with this report has changed anything."""
+        return bool(self.items or self.keys or self.appended or self.renewed)
+
+    @property
     def is_well(self) -> bool:
         """Whether everything was as the log says."""
         return not (self.items or self.keys)
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """Who has views rebuilt, and why; `cause` says from where the order came."""
+
+    why: str
+    by: str
+    cause: str
 
 
 class Numbers:
@@ -127,10 +141,11 @@ class Rebuild:
         await self._build()
         return await self._compare()
 
-    async def run(self) -> Report:
+    async def run(self, order: Order | None = None) -> Report:
         """Compare, and make good what is not as the log says. Raises Unavailable, LogCorrupt, UnknownEvent.
 
-        Whoever cancels it leaves the views as they were.
+        What the operator's `order` has changed is an event in the same transaction; a hub renews without one. Whoever
+        cancels it leaves the views as they were.
         """
         await self._build()
         report = await self._compare()
@@ -140,7 +155,10 @@ class Rebuild:
                 await self._shadow.add_late(await self._project(page))
             appended = await self._shadow.swap(self._position)
             await self._close()
-        return replace(report, position=self._position, appended=appended)
+            report = replace(report, position=self._position, appended=appended)
+            if order and report.has_changed:
+                await self._record(report, order)
+        return report
 
     async def _build(self) -> None:
         versions = await self._shadow.versions()
@@ -207,6 +225,20 @@ class Rebuild:
             number = self._numbers.next(row.view, row.audience, stored.position)
             records.append(_record(row, number, stored))
         self._brain.evolve(recorded)
+
+    async def _record(self, report: Report, order: Order) -> None:
+        event = ViewsRebuilt(
+            projections=tuple(entry.name for entry in self._entries),
+            items=report.items,
+            keys=report.keys,
+            appended=report.appended,
+            renewed=report.renewed,
+            why=order.why,
+            by=order.by,
+        )
+        topic, state = self._brain.encode(event)
+        stream, now = self._brain.stream_of(event), self._clock.now()
+        await self._shadow.record(stream=stream, topic=topic, state=state, cause=order.cause, now=now)
 
     async def _close(self) -> None:
         """The present versions have made the rows of these views."""

@@ -10,6 +10,7 @@ from hub import events as e
 from hub.aggregates.market_document import listed
 from hub.commands import Origin
 from hub.history.wording import capability, part, reasons, span, watts
+from hub.restored import StoreRestored
 
 WORDS: Final = {
     ReasonCode.FULLY_ACCEPTED.value: "accepted",
@@ -116,6 +117,13 @@ TOLD: Final[dict[type, Callable[[Any], str]]] = {  # each takes the event it sta
     e.MessageRetried: lambda event: (
         f"message {event.message_id} for {code_of(Identifier(event.receiver))} sent again"
         f"{f' as {event.again}' if event.again else ''} by {event.by}: {event.why}"
+    ),
+    e.ViewsRebuilt: lambda event: (
+        f"views {listed(event.projections)} made good by {event.by}: {event.why} "
+        f"(items {event.items:,}, keys {event.keys:,} were not as the log says)"
+    ),
+    StoreRestored: lambda event: (
+        f"the store brought back by {event.by} from a backup of {event.made:%Y-%m-%dT%H:%M:%SZ}: {event.why}"
     ),
 }
 """Every kind of event in words."""

@@ -7,6 +7,10 @@ select coalesce(max(notification_id), 0) from stored_events
 -- position
 select chain from stored_events where notification_id = $1
 
+-- name: stream_version
+-- stream
+select coalesce(max(originator_version), 0) from stored_events where originator_id = $1
+
 -- name: read
 -- after, until or null, page size
 select notification_id, originator_id, originator_version, topic, state, recorded_at, cause, chain from stored_events

@@ -16,6 +16,7 @@ from msgspec import Struct
 from documents.values import Identifier, Instant
 from hub.errors import Conflict
 from hub.ports import StoredEvent
+from hub.store.appending import append
 from hub.store.codec import consecutive
 from hub.store.database import SQL, surroundings
 from hub.store.log import event_of
@@ -211,6 +212,11 @@ class Shadow:
         names, numbers = [name for name, _ in versions], [number for _, number in versions]
         with surroundings():
             await self._work.execute(SQL["record_versions"], names, numbers, now)
+
+    async def record(self, *, stream: str, topic: str, state: bytes, cause: str, now: datetime) -> None:
+        """Put an event at the end of the log, within `locked`."""
+        with surroundings():
+            await append(self._work, stream=stream, topic=topic, state=state, cause=cause, now=now)
 
     async def _copy(self, table: str, records: Sequence[Record]) -> None:
         if records:

@@ -14,9 +14,10 @@ from msgspec import Struct
 from hub.errors import Conflict
 from hub.projections.catalogue import CATALOGUE, Entry
 from hub.settings import HubSettings, Sources
+from hub.verbs.operating import BY, operator
 
 if TYPE_CHECKING:
-    from hub.rebuild import Progress, Report
+    from hub.rebuild import Order, Progress, Report
     from hub.store.postgres import PostgresStore
     from hub.store.shadow import Difference
 
@@ -71,19 +72,25 @@ def list_(sources: Sources, *, as_json: bool) -> None:
 @projections.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option("--check", is_flag=True, help="Only compare with the log, and end with 1 when something differs.")
+@click.option("--why", help="The reason, kept in the log; needed unless you only check.")
+@BY
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
-def rebuild(sources: Sources, names: Sequence[str], *, check: bool, as_json: bool) -> None:
+def rebuild(sources: Sources, names: Sequence[str], *, check: bool, why: str | None, by: str, as_json: bool) -> None:
     """Make the views of every NAME (default: of all) anew from the log, while the hub runs.
 
     The log is replayed into a shadow, the shadow compared with what readers see, and what differs made good in one
-    transaction. Sequences and cursors stay. Stopped by ctrl-C, it leaves the views as they were.
+    transaction, with an event that says who had it done and why. Sequences and cursors stay. Stopped by ctrl-C, it
+    leaves the views as they were.
     """
+    if not (check or why):
+        raise click.UsageError("Missing option '--why'. Say why the views are made anew, or only --check them.")
     entries = [entry for entry in CATALOGUE if not names or entry.name in names]
 
     async def work(url: str, _: "PostgresStore", settings: HubSettings) -> "Report":
+        order = None if check else _order(why or "", by)
         with _shown("Checking" if check else "Rebuilding") as tell:
-            return await _rebuilt(url, settings, entries, check=check, tell=tell)
+            return await _rebuilt(url, settings, entries, order=order, tell=tell)
 
     report = _maintain(sources, work)
     if as_json:
@@ -92,6 +99,12 @@ def rebuild(sources: Sources, names: Sequence[str], *, check: bool, as_json: boo
         click.echo("\n".join(_told(report, entries, check=check)))
     if check and not report.is_well:
         sys.exit(1)
+
+
+def _order(why: str, by: str) -> "Order":
+    from hub.rebuild import Order  # noqa: PLC0415 - `--help` need not load a database's client
+
+    return Order(why=why, by=by, cause=f"cli/{operator()}")
 
 
 async def _listed(store: "PostgresStore", entry: Entry) -> Listed:
@@ -112,8 +125,14 @@ async def _listed(store: "PostgresStore", entry: Entry) -> Listed:
 
 
 async def _rebuilt(
-    url: str, settings: HubSettings, entries: Sequence[Entry], *, check: bool, tell: "Callable[[Progress], None]"
+    url: str,
+    settings: HubSettings,
+    entries: Sequence[Entry],
+    *,
+    order: "Order | None",
+    tell: "Callable[[Progress], None]",
 ) -> "Report":
+    """Without an order: only check."""
     from hub.app import projecting_brain  # noqa: PLC0415 - `--help` need not load a database's client
     from hub.clock import SystemClock  # noqa: PLC0415
     from hub.rebuild import Rebuild  # noqa: PLC0415
@@ -122,14 +141,14 @@ async def _rebuilt(
     async with Shadow.open(url) as shadow:
         versions = await shadow.versions()
         outdated = [entry.name for entry in entries if versions.get(entry.name) != entry.version]
-        if outdated and not check and await shadow.hub_runs():
+        if outdated and order and await shadow.hub_runs():
             raise click.ClickException(
                 f"{', '.join(outdated)}: another version made the rows, and a hub runs that may be of that version. "
                 "Start the hub with this program: it rebuilds them by itself."
             )
         brain = projecting_brain(settings.hub, entries)
         work = Rebuild(entries, brain, shadow, clock=SystemClock(), tell=tell)
-        return await (work.check() if check else work.run())
+        return await (work.run(order) if order else work.check())
 
 
 def _maintain(sources: Sources, work: "Callable[[str, PostgresStore, HubSettings], Awaitable[T]]") -> T:
@@ -198,7 +217,7 @@ def _told(report: "Report", entries: Sequence[Entry], *, check: bool) -> Iterato
         if (more := report.items + report.keys - MOST_TOLD) > 0:
             yield f"  ... and {more:,} more."
         if check:
-            yield f"Make it good with: tps projections rebuild {' '.join(damaged)}"
+            yield f"Make it good with: tps projections rebuild {' '.join(damaged)} --why TEXT"
     if report.renewed and check:
         yield f"{', '.join(report.renewed)}: another version made the rows. The hub rebuilds them when it starts."
     elif report.renewed:

@@ -28,7 +28,7 @@ FLOORS = (
     Floor(1, ("documents",), LANGUAGE | {"lxml", "isodate"}),
     Floor(2, ("hub.events", "hub.commands", "hub.rows", "hub.values"), frozenset({"msgspec"})),
     Floor(2, ("hub.errors", "hub.ports", "hub.mades.message", "hub.mades.errors"), frozenset({"msgspec"})),
-    Floor(2, ("hub.mades.certificates", "hub.version", "hub.tagged"), frozenset({"msgspec"})),
+    Floor(2, ("hub.mades.certificates", "hub.version", "hub.tagged", "hub.restored"), frozenset({"msgspec"})),
     Floor(2, ("hub.mades.box",), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.box.brain", "hub.mades.box.story", "hub.mades.box.queue_messages"), frozenset({"msgspec"})),
     Floor(3, ("hub.aggregates", "hub.projections", "hub.state", "hub.brain"), frozenset({"msgspec", "eventsourcing"})),

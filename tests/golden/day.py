@@ -35,6 +35,8 @@ from hub.commands import (
     RetryMessage,
     SuspendParticipant,
 )
+from hub.events import ViewsRebuilt
+from hub.restored import StoreRestored
 from hub.rows import AGR_LIMITS
 from hub.store.codec import digest_of
 from hub.values import Role
@@ -145,6 +147,21 @@ class Day:
         await self.hub.operate(
             ErasePayloads(digests=(erased,), before=None, participant=ALPHA, why="asked to", by="operator")
         )
+        await self._maintenance()
+
+    async def _maintenance(self) -> None:
+        made = ViewsRebuilt(
+            projections=("agr_limits", "operator_board"),
+            items=1,
+            keys=2,
+            appended=2,
+            renewed=("operator_board",),
+            why="a row was damaged",
+            by="operator",
+        )
+        await self.hub.record(made)
+        back = StoreRestored(made=NOON, head=3, chain="ab" * 32, why="the disk was lost", by="operator")
+        await self.hub.record(back)
 
     async def points(self, who: Identifier, *points: Identifier, cancelled: bool = False) -> None:
         series = tuple(ref(who, point, "A11", cancelled=cancelled) for point in points)

@@ -21,7 +21,7 @@ from hub.desk import Desk
 from hub.dispatch import Dispatch
 from hub.events import Event
 from hub.feed import Bells
-from hub.ports import Batch, FeedSlice, InboxEntry, OutgoingMessage, Row
+from hub.ports import Batch, FeedSlice, InboxEntry, NewEvent, OutgoingMessage, Row
 from hub.store.codec import digest_of
 from hub.store.memory import MemoryCommit, MemoryStore
 from tests.hub_world import NOON
@@ -121,6 +121,15 @@ class Hub:
         outcome = await self._desk.submit(command, cause=cause)
         await self._leave()
         return outcome.events
+
+    async def record(self, event: Event) -> None:
+        """What is put into the log beside the desk, one second later; the desk follows."""
+        await self.clock.advance(1)
+        brain, head = app.brain_of(MARKET), await self.store.log.head()
+        topic, state = brain.encode(event)
+        new = NewEvent(stream=brain.stream_of(event), version=1, topic=topic, state=state, cause="cli/operator")
+        await self._witness.commit(Batch(after=head, at=self.clock.now(), events=(new,)))
+        await self._desk.catch_up()
 
     async def take(self, document: Document) -> tuple[Event, ...]:
         """Take in a document of its sender."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from getpass import getuser
 from pathlib import Path
 
 import asyncpg
@@ -21,13 +22,16 @@ from hub.app import renew
 from hub.clock import ManualClock
 from hub.commands import AddParticipant
 from hub.desk import Desk
+from hub.events import ViewsRebuilt
 from hub.projections.catalogue import CATALOGUE
 from hub.settings import Database, HubSettings, Secret
+from hub.store.codec import verified
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.leadership import leadership
 from hub.store.shadow import Difference, Shadow
 from hub.values import Role
 from hub.verbs.projections import words
+from tests import operated
 from tests.fixtures_store import Cluster
 from tests.rebuild_world import ask, feeds
 from tests.system import HUB, MARKET
@@ -36,6 +40,7 @@ from tests.unit.test_hub_process import ALPHA, BRAVO, run
 pytestmark = pytest.mark.slow
 
 CHARLIE = "45X-BRP-CHARLIEG"
+WHY = ("--why", "ticket 5")
 
 
 async def admit(desk: Desk, *codes: str) -> None:
@@ -71,8 +76,10 @@ def test_the_views_are_listed_checked_and_made_good_from_the_command_line(tmp_pa
 
     run(tmp_path, "participants", "add", ALPHA, "AGR")
     before = json.loads(run(tmp_path, "projections", "list", "--json")[1])
-    assert run(tmp_path, "projections", "rebuild") == (0, "All views: as the log says, up to event 1.\n")
-    assert run(tmp_path, "projections", "rebuild", "nonsense")[0] == 2
+    assert run(tmp_path, "projections", "rebuild", *WHY) == (0, "All views: as the log says, up to event 1.\n")
+    assert run(tmp_path, "projections", "rebuild", "nonsense", *WHY)[0] == 2
+    code, told = run(tmp_path, "projections", "rebuild")
+    assert (code, "Missing option '--why'" in told) == (2, True)
     asyncio.run(damage())
 
     code, told = run(tmp_path, "projections", "rebuild", "--check")
@@ -83,15 +90,34 @@ def test_the_views_are_listed_checked_and_made_good_from_the_command_line(tmp_pa
     assert f"item 1 (A01:{ALPHA}) has another payload than event 1 gave it." in told
     assert run(tmp_path, "projections", "rebuild", "--check", "dso_assets")[0] == 0
     assert json.loads(run(tmp_path, "projections", "rebuild", "--check", "--json")[1])["keys"] == 1
-    code, told = run(tmp_path, "projections", "rebuild", "operator_board")
+    code, told = run(tmp_path, "projections", "rebuild", "operator_board", *WHY)
     assert (code, told.splitlines()[-1]) == (0, "Made good; rows appended at the tails of their feeds: 1.")
 
     after = json.loads(run(tmp_path, "projections", "list", "--json")[1])
-    assert run(tmp_path, "projections", "rebuild", "--check") == (0, "All views: as the log says, up to event 1.\n")
+    assert run(tmp_path, "projections", "rebuild", "--check") == (0, "All views: as the log says, up to event 2.\n")
     (board,) = [one for one in after if one["name"] == "operator_board"]
-    assert (board["version"], board["position"], board["lag"], board["rows"], board["items"]) == (1, 1, 0, 1, 2)
+    assert (board["version"], board["position"], board["lag"], board["rows"], board["items"]) == (1, 2, 0, 1, 2)
     assert [one["digest"] for one in after] == [one["digest"] for one in before]
-    assert "operator_board            1           1         0" in run(tmp_path, "projections", "list")[1]
+    assert "operator_board            1           2         0" in run(tmp_path, "projections", "list")[1]
+
+
+async def test_what_a_rebuild_by_hand_has_changed_is_an_event_with_who_and_why(url: str) -> None:
+    async with app.operating(settings_of(url)) as (desk, store):
+        await admit(desk, ALPHA)
+        unchanged = await operated.run(url, "projections", "rebuild", *WHY)
+        await ask(url, "update row_item set payload = 'x' where view = 'participants'")
+
+        await operated.run(url, "projections", "rebuild", "operator_board", *WHY, "--by", "ada")
+
+        assert "as the log says, up to event 1" in unchanged
+        events = [event async for event in verified(store.log.read())]
+        told = [(event.stream, event.version, event.cause) for event in events[1:]]
+        assert told == [("views", 1, f"cli/{getuser()}")]
+        assert app.brain_of(MARKET).decode(events[1].topic, events[1].state) == ViewsRebuilt(
+            projections=("operator_board",), items=1, keys=1, appended=1, renewed=(), why="ticket 5", by="ada"
+        )
+        await admit(desk, BRAVO)  # a desk that works beside it follows
+        assert await store.log.head() == 3
 
 
 async def test_a_projection_of_another_version_is_rebuilt_while_the_hub_works_and_the_old_rows_serve(url: str) -> None:
@@ -155,7 +181,7 @@ async def test_another_version_is_left_to_a_hub_that_runs(url: str) -> None:
 
     async def command(*arguments: str) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "hub", "projections", "rebuild", *arguments),
+            *(sys.executable, "-m", "hub", "projections", "rebuild", *WHY, *arguments),
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -185,7 +211,7 @@ async def test_ctrl_c_leaves_the_views_as_they_were(url: str) -> None:
     blocker = await asyncpg.connect(url)
     await blocker.execute("select pg_advisory_lock(728301, 1)")  # the rebuild waits for the log, at its last step
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hub", "projections", "rebuild"),
+        *(sys.executable, "-m", "hub", "projections", "rebuild", *WHY),
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -200,6 +226,7 @@ async def test_ctrl_c_leaves_the_views_as_they_were(url: str) -> None:
         "Error: Stopped. The views are as they were.",
     )
     assert await feeds(url) == damaged
+    assert await ask(url, "select count(*) from stored_events") == [(2,)]
 
 
 def difference(kind: str, **fields: object) -> Difference:
