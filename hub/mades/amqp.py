@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aio_pika
+import aiormq
 import aiormq.abc
 from aio_pika.abc import (
     AbstractIncomingMessage,
@@ -47,6 +48,9 @@ from hub.mades.paths import EXCHANGE, Kind, kind_of, queue_name, queue_suffix, r
 from hub.ports import Delivery, Properties, Publication, Queue, Refused, Unroutable
 
 PUBLISH_TIMEOUT_S: Final = 10.0
+AT_ONCE_BYTES: Final = 64 * 1024
+"""Up to this size the next message is handed to the connection before this one is written: memory stays bounded by the
+window of its sender, and nobody waits for the socket once for each message."""
 WATCH_S: Final = 30.0
 """How often a consumer makes sure that it is one: RabbitMQ does not always tell when it takes a queue away (3.10)."""
 _INTERNAL_TYPES: Final = frozenset(InternalType)
@@ -67,6 +71,8 @@ class AmqpDelivery:
 
     def __init__(self, message: AbstractIncomingMessage) -> None:
         self._message = message
+        assert message.delivery_tag is not None, "it was delivered"
+        self._tag = message.delivery_tag
 
     @property
     def body(self) -> bytes:
@@ -99,7 +105,7 @@ class AmqpDelivery:
     async def settle(self) -> None:
         """Done: the broker forgets it."""
         with suppress(*_LOST):
-            await self._message.ack()
+            await self._message.channel.basic_ack(self._tag, wait=False)
 
     async def give_back(self) -> None:
         """Not now: the broker delivers it again."""
@@ -241,9 +247,16 @@ class AmqpTransport:
 
     async def _hand_over(self, channel: AbstractRobustChannel, message: Publication) -> None:
         await channel.ready()
-        exchange = await channel.get_exchange(EXCHANGE, ensure=False)
-        await exchange.publish(
-            _properties(message), routing_key=_key(message), mandatory=True, timeout=self._publish_timeout_s
+        underlay = await channel.get_underlay_channel()
+        assert isinstance(underlay, aiormq.Channel)
+        await underlay.basic_publish(
+            message.body,
+            exchange=EXCHANGE,
+            routing_key=_key(message),
+            properties=_properties(message),
+            mandatory=True,
+            timeout=self._publish_timeout_s,
+            wait=len(message.body) > AT_ONCE_BYTES,
         )
 
     @asynccontextmanager
@@ -264,9 +277,7 @@ class AmqpTransport:
             raise Unavailable(f"The broker did not confirm: {error!r}.") from error
         except asyncio.CancelledError as error:
             # A connection found dead cancels its publishers, which is no request to stop.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
+            _heed_cancellation()
             raise Unavailable("The connection to the broker was lost.") from error
 
     async def consume(self, queue: Queue, handler: Callable[[Delivery], Awaitable[None]], *, prefetch: int) -> None:
@@ -288,6 +299,7 @@ class AmqpTransport:
             await channel.set_qos(prefetch_count=prefetch, timeout=self._publish_timeout_s)
             source = await channel.declare_queue(self._queues[queue], passive=True, timeout=self._publish_timeout_s)
             await source.consume(on_message, timeout=self._publish_timeout_s)
+            _heed_cancellation()
             await self._watch(source)
         except (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, TimeoutError) as error:
             raise Unavailable(f"The {queue} queue cannot be consumed: {error!r}.") from error
@@ -328,6 +340,13 @@ class AmqpTransport:
 _LOST: Final = (*CONNECTION_EXCEPTIONS, ChannelInvalidStateError, MessageProcessError)
 
 
+def _heed_cancellation() -> None:
+    """Stop where we were told to while the client waited: before Python 3.12 its way of waiting may swallow that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def _lane(message: Publication) -> _Lane:
     if kind_of(InternalType(message.internal_type)) is not Kind.STANDARD:
         return _Lane.ACKNOWLEDGEMENTS
@@ -350,10 +369,10 @@ def _text(value: object) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _properties(message: Publication) -> aio_pika.Message:
+def _properties(message: Publication) -> aiormq.spec.Basic.Properties:
     """The message with the properties that mirror its manifest. Headers are texts: the encoder takes no bytes."""
     return aio_pika.Message(
-        message.body,
+        b"",
         message_id=message.message_id,
         correlation_id=message.correlation_id,
         user_id=message.sender,
@@ -366,4 +385,4 @@ def _properties(message: Publication) -> aio_pika.Message:
             "senderCode": message.sender,
             "receiverCode": message.receiver,
         },
-    )
+    ).properties
