@@ -21,12 +21,14 @@ import msgspec
 from hub import logs
 from hub.errors import Unavailable
 from tests.bench import audit as auditing
+from tests.bench import documents as reading
 from tests.bench import limits as limiting
 from tests.bench import messages as messaging
+from tests.bench import polls as polling
 from tests.bench import rebuild, report
 from tests.bench.report import Figure
 
-EVERYTHING: Final = ("limits", "messages", "audit", "rebuild")
+EVERYTHING: Final = ("limits", "polls", "documents", "messages", "audit", "rebuild")
 
 
 class Bench:
@@ -72,7 +74,7 @@ def bench(context: click.Context, folder: Path | None) -> None:
 @bench.command()
 @click.option("--affected", multiple=True, default=(1, 3, 30), show_default=True, help="AGRs that a limit affects.")
 @click.option("--idle", default=20, show_default=True, help="Limits posted one after the other.")
-@click.option("--in-flight", default=64, show_default=True, help="Most limits on their way at a time.")
+@click.option("--in-flight", default=192, show_default=True, help="Most deliveries on their way at a time.")
 @click.option("--seconds", default=5.0, show_default=True, help="How long limits are posted at a rate.")
 @click.option("--repeats", default=3, show_default=True, help="Runs of each kind; the table has their medians.")
 @click.pass_obj
@@ -80,6 +82,24 @@ def limits(place: Bench, *, affected: Sequence[int], idle: int, in_flight: int, 
     """From a DSO's POST to the last of N affected AGRs' long polls; many limits at a time; CPU of a delivery."""
     plan = limiting.Plan(affected=tuple(affected), idle=idle, in_flight=in_flight, seconds=seconds, repeats=repeats)
     place.measure("limits", partial(limiting.measured, plan=plan))
+
+
+@bench.command()
+@click.option("--polls", "number", default=5000, show_default=True, help="Long polls that wait at the same time.")
+@click.option("--repeats", default=3, show_default=True, help="Runs; the table has their medians.")
+@click.pass_obj
+def polls(place: Bench, *, number: int, repeats: int) -> None:
+    """Thousands of long polls on one gateway: memory of each, time to wake all."""
+    place.measure("polls", partial(polling.measured, polls=number, repeats=repeats))
+
+
+@bench.command()
+@click.option("--assets", multiple=True, default=(1, 10, 100, 1_600), show_default=True, help="Plans of a document.")
+@click.option("--repeats", default=5, show_default=True, help="Runs of each size; the table has their medians.")
+@click.pass_obj
+def documents(place: Bench, *, assets: Sequence[int], repeats: int) -> None:
+    """Documents by size: parsed, checked and read as the hub does it."""
+    place.measure("documents", partial(reading.measured, assets=assets, repeats=repeats))
 
 
 @bench.command()

@@ -30,11 +30,15 @@ T = TypeVar("T")
 
 
 class Plan(Struct, frozen=True):
-    """How much is measured: for each number of `affected` AGRs, so many `idle` limits, and `seconds` of many."""
+    """How much is measured: for each number of `affected` AGRs, so many `idle` limits, and `seconds` of many.
+
+    `in_flight` are deliveries on their way in a sustained run; `load_part` is the rate under load, as a part of what
+    was sustained.
+    """
 
     affected: Sequence[int] = (1, 3, 30)
     idle: int = 20
-    in_flight: int = 64
+    in_flight: int = 192
     seconds: float = 5.0
     load_part: float = 0.5
     repeats: int = 3
@@ -82,11 +86,18 @@ class Limits:
         done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._done[number] = done
         begun = time.perf_counter()
+        await self._post(number, affected)
+        async with asyncio.timeout(PATIENCE_S):
+            return await done - begun
+
+    async def post(self, affected: int) -> None:
+        """Post a limit that nobody waits for here."""
+        await self._post(next(self._numbers), affected)
+
+    async def _post(self, number: int, affected: int) -> None:
         answer = await self._platform.dso.send("POST", "/limits/foreseen", self._body(number, affected))
         if answer.status != 202:
             raise RuntimeError(f"A limit was answered {answer.status}: {answer.body}")
-        async with asyncio.timeout(PATIENCE_S):
-            return await done - begun
 
     async def idle(self, affected: int, limits: int) -> Run:
         """One after the other, with a pause after each."""
@@ -131,9 +142,11 @@ class Limits:
         return await self._measured(all_of_them)
 
     async def _measured(self, work: Callable[[], Awaitable[list[float]]]) -> Run:
+        await self._platform.settled()
         before, begun = self._platform.cpu_ms(), time.perf_counter()
         took = await work()
         seconds = time.perf_counter() - begun
+        await self._platform.settled()
         cost = {name: value - before[name] for name, value in self._platform.cpu_ms().items()}
         return Run(took, seconds, cost)
 
@@ -165,7 +178,7 @@ async def measured(folder: Path, plan: Plan) -> list[Figure]:
         await platform.register({agr.name: [number] for number, agr in enumerate(platform.agrs)})
         limits = Limits(platform, count(1))
         async with limits.listening():
-            await limits.sustained(agrs, 1.0, plan.in_flight)  # warm
+            await limits.sustained(agrs, 1.0, 10)  # warm
             found = [each for affected in plan.affected for each in await _of(limits, affected, plan)]
         return [*found, by_process(FAMILY, f"memory, {agrs} AGRs", "MB", [platform.memory_mb()])]
 
@@ -175,7 +188,7 @@ async def _of(limits: Limits, affected: int, plan: Plan) -> list[Figure]:
     idle, sustained, loaded = [], [], []
     for _ in range(plan.repeats):
         idle.append(await limits.idle(affected, plan.idle))
-        sustained.append(await limits.sustained(affected, plan.seconds, plan.in_flight))
+        sustained.append(await limits.sustained(affected, plan.seconds, max(1, plan.in_flight // affected)))
         loaded.append(await limits.at_rate(affected, plan.load_part * sustained[-1].per_s, plan.seconds))
     who = f"to {affected} AGR{'s' if affected > 1 else ''}"
     per_delivery = [{name: ms / len(run.took_s) / affected for name, ms in run.cpu_ms.items()} for run in sustained]

@@ -42,6 +42,11 @@ def memory_mb(pid: int) -> float:
     return sum(_status_kb(each, "VmHWM") for each in tree(pid)) / 1024
 
 
+def present_mb(pid: int) -> float:
+    """Resident memory of one process now."""
+    return _status_kb(pid, "VmRSS") / 1024
+
+
 def shared_memory_mb(pid: int) -> float:
     """Present memory with shared pages counted once: of PostgreSQL, whose processes share their buffers."""
     total = 0

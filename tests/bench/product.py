@@ -4,6 +4,7 @@ Directory, hub, one gateway for each participant, PostgreSQL with fsync, RabbitM
 of `tps demo --broker rabbitmq` with another cast. Every asset hangs on the grid of the one DSO.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,10 +23,12 @@ from gateways.demo.cast import NORTH, Player
 from gateways.demo.founding import keys_in
 from hub.directory_service.plan import Value
 from tests.bench import measures
+from tests.fault.books import opened_books
 
 RATED_W: Final = 100_000_000
 """Of every asset, so that a total of `n * w` on one asset of each of n operators gives each of them w."""
 WAIT_S: Final = 300
+LOOK_S: Final = 0.2
 PAGE: Final = 1000
 DOOR: Final[Mapping[str, Value]] = {"rate_per_s": 1e6, "burst": 1_000_000, "polls_max": 20_000}
 """A bench has one token for each participant, and asks as often as it can."""
@@ -105,6 +108,13 @@ class Product(Struct, frozen=True):
         for agr in self.agrs:
             if mine := assets.get(agr.name):
                 await agr.write("PUT", "/assets", {"assets": [registration(number) for number in mine]})
+
+    async def settled(self) -> None:
+        """Wait until nobody has a message on its way; what was measured before costs nothing after this."""
+        for name in ("hub", self.dso.name, *(agr.name for agr in self.agrs)):
+            async with opened_books(self.folder, [name]) as books:
+                while await books.unfinished():  # noqa: ASYNC110 # a table has no way to tell us
+                    await asyncio.sleep(LOOK_S)
 
     def cpu_ms(self) -> dict[str, float]:
         """CPU of each kind of process until now, in ms; all AGRs' gateways are one kind, we ourselves `clients`."""
