@@ -26,7 +26,6 @@ from hub.directory_service.plan import (
     PlannedHub,
     PlannedParticipant,
     Sections,
-    Value,
 )
 from hub.store.postgres import PostgresStore
 from hub.values import Role
@@ -97,11 +96,11 @@ def plan(
     databases: Mapping[str, str] | None = None,
     *,
     players: Sequence[Player] = PLAYERS,
-    door: Mapping[str, Value] | None = None,
+    gateways: Sections | None = None,
 ) -> Plan:
     """The demo's platform as its operator would write it down, with ports and databases by name where they matter.
 
-    `players` may be another cast than the demo's; `door` are further `http` settings of each gateway.
+    `players` may be another cast than the demo's; `gateways` are further settings of each of theirs.
     """
     ports, databases = ports or {}, databases or {}
     common: Sections = {"http": {"host": HOST}, "log": {"format": "json"}}
@@ -130,7 +129,7 @@ def plan(
                 brp=player.brp,
                 port=ports.get(player.name),
                 database=databases.get(player.name, ""),
-                settings={**common, "http": {"host": HOST, **(door or {})}},
+                settings=bootstrap.merged(common, gateways or {}),
             )
             for player in players
         ),

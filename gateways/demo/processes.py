@@ -36,7 +36,7 @@ from hub.directory_service import Directory, bootstrap
 from hub.directory_service.authority import founded_authority
 from hub.directory_service.bootstrap import SETTINGS, write_settings
 from hub.directory_service.founding import Founder, ServerFiles
-from hub.directory_service.plan import Plan, Value
+from hub.directory_service.plan import Plan, Sections
 from hub.mades import provision
 from hub.mades.management import managing
 from hub.settings import HubSettings, load
@@ -90,9 +90,11 @@ async def running(
     *,
     base_port: int,
     players: Sequence[Player] = PLAYERS,
-    door: Mapping[str, Value] | None = None,
+    gateways: Sections | None = None,
 ) -> AsyncIterator[Processes]:
-    """The platform for as long as the block lasts. A `base_port` of 0 takes free ports; `players` and `door`: see plan.
+    """The platform for as long as the block lasts, of this cast and with further settings of the gateways.
+
+    A `base_port` of 0 takes free ports.
 
     Raises:
         SettingsError: the folder is in use, or a broker that was given cannot be used.
@@ -102,7 +104,7 @@ async def running(
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(EmbeddedPostgres(directory / "database", durable=True))
         databases = {name: await _database(postgres, name) for name in ("directory", "hub", *_names(players))}
-        written = plan(ports.of, databases, players=players, door=door)
+        written = plan(ports.of, databases, players=players, gateways=gateways)
         children = _children(directory, written, keys)
         await bootstrap.admit(load(HubSettings, bootstrap.member(directory, "hub") / SETTINGS, {}), written, by="demo")
         broker = await _found(stack, directory, databases["directory"], written)

@@ -141,7 +141,7 @@ def directory_sections(plan: Plan) -> Sections:
         },
         **_common(planned.database, planned.http_port),
     }
-    return _merged(own, planned.settings)
+    return merged(own, planned.settings)
 
 
 def hub_sections(plan: Plan, *, secret: str) -> Sections:
@@ -151,7 +151,7 @@ def hub_sections(plan: Plan, *, secret: str) -> Sections:
         "mades": {"dir": "."},
         **_common(plan.hub.database, plan.hub.port),
     }
-    return _merged(own, plan.hub.settings)
+    return merged(own, plan.hub.settings)
 
 
 def participant_sections(plan: Plan, each: PlannedParticipant) -> Sections:
@@ -162,7 +162,12 @@ def participant_sections(plan: Plan, each: PlannedParticipant) -> Sections:
         "mades": {"dir": "."},
         **_common(each.database, plan.port(each)),
     }
-    return _merged(own, each.settings)
+    return merged(own, each.settings)
+
+
+def merged(own: Sections, more: Sections) -> Sections:
+    """Settings of a part with more of them; those win."""
+    return {name: {**own.get(name, {}), **more.get(name, {})} for name in (*own, *(more.keys() - own.keys()))}
 
 
 def _found_parts(folder: Path, plan: Plan) -> list[str]:
@@ -226,10 +231,6 @@ def _has_left(own: Path, *, is_known: bool) -> bool:
 
 def _common(database: str, port: int) -> Sections:
     return {"database": {"url": database, "dir": "database"}, "http": {"port": port}}
-
-
-def _merged(own: Sections, more: Sections) -> Sections:
-    return {name: {**own.get(name, {}), **more.get(name, {})} for name in (*own, *(more.keys() - own.keys()))}
 
 
 def _toml(sections: Sections) -> str:

@@ -20,15 +20,18 @@ import msgspec
 
 from hub import logs
 from hub.errors import Unavailable
+from tests.bench import assets as registering
 from tests.bench import audit as auditing
 from tests.bench import documents as reading
+from tests.bench import growth as growing
 from tests.bench import limits as limiting
 from tests.bench import messages as messaging
 from tests.bench import polls as polling
 from tests.bench import rebuild, report
+from tests.bench import schedules as planning
 from tests.bench.report import Figure
 
-EVERYTHING: Final = ("limits", "polls", "documents", "messages", "audit", "rebuild")
+EVERYTHING: Final = ("limits", "schedules", "assets", "growth", "polls", "documents", "messages", "audit", "rebuild")
 
 
 class Bench:
@@ -82,6 +85,33 @@ def limits(place: Bench, *, affected: Sequence[int], idle: int, in_flight: int, 
     """From a DSO's POST to the last of N affected AGRs' long polls; many limits at a time; CPU of a delivery."""
     plan = limiting.Plan(affected=tuple(affected), idle=idle, in_flight=in_flight, seconds=seconds, repeats=repeats)
     place.measure("limits", partial(limiting.measured, plan=plan))
+
+
+@bench.command()
+@click.option("--most", default=10_000, show_default=True, help="Assets planned at a time; smaller sizes come first.")
+@click.pass_obj
+def schedules(place: Bench, *, most: int) -> None:
+    """From an AGR's POST to the DSO's long polls: plans of a day in 96 values, of 1, 100 and 10,000 assets."""
+    sizes = [size for size in planning.SIZES if size.assets <= most]
+    place.measure("schedules", partial(planning.measured, sizes=sizes))
+
+
+@bench.command()
+@click.option("--assets", "number", default=100_000, show_default=True, help="Assets to register.")
+@click.pass_obj
+def assets(place: Bench, *, number: int) -> None:
+    """Registration of very many assets, and the DSO's list of them."""
+    place.measure("assets", partial(registering.measured, assets=number))
+
+
+@bench.command()
+@click.option(
+    "--assets", "sizes", multiple=True, default=(1_000, 10_000, 100_000), show_default=True, help="Assets registered."
+)
+@click.pass_obj
+def growth(place: Bench, *, sizes: Sequence[int]) -> None:
+    """Limits, plans and registrations again with ten and a hundred times the assets: each must cost the same."""
+    place.measure("growth", partial(growing.measured, sizes=sorted(sizes)))
 
 
 @bench.command()

@@ -13,18 +13,19 @@ from typing import Final
 from lxml import etree
 
 from documents import content_model, registry
-from documents.codes import Role
-from documents.model import GlMarketDocument, GlSeries, Party
-from documents.values import Identifier, Interval, Period, Point
+from documents.codes import PsrType, Role
+from documents.model import GlMarketDocument, GlSeries, Party, RefMarketDocument, RefSeries
+from documents.values import Identifier, Interval, Period, Point, Power
 from hub.commands import SubmitSchedules
 from hub.intake.door import Envelope, read
 from hub.mades.message import BusinessType
-from tests.bench.product import asset
+from tests.bench.product import RATED_W, asset, point
 from tests.bench.report import Figure, figure
 
 FAMILY: Final = "documents"
 SENDER: Final = Party(Identifier("A10:5790000000012"), Role.RESOURCE_PROVIDER.value)
 HUB: Final = Party(Identifier("A01:45X-TPS-HUB-DEM8"), Role.INFORMATION_AGGREGATOR.value)
+AREA: Final = Identifier("A01:10YDK-2--------M")
 BOUND: Final = "lxml: parse and validate"
 ENOUGH_S: Final = 0.2
 """CPU of one measurement, at least: small documents are read again and again."""
@@ -39,13 +40,12 @@ async def measured(_: Path, assets: Sequence[int], repeats: int) -> list[Figure]
 def schedules(assets: int) -> GlMarketDocument:
     """A day of quarters of an hour, another value in each, for so many assets."""
     span = Interval(_BEGIN, _BEGIN + timedelta(days=1))
-    area = Identifier("A01:10YDK-2--------M")
     points = tuple(Point(position, -487_000 - position) for position in range(1, 97))
     series = tuple(
         GlSeries(
             mrid=str(number + 1),
-            in_domain=area,
-            out_domain=area,
+            in_domain=AREA,
+            out_domain=AREA,
             resource=Identifier(f"A10:{asset(number)}"),
             periods=(Period(span, "PT15M", points),),
         )
@@ -56,15 +56,44 @@ def schedules(assets: int) -> GlMarketDocument:
     )
 
 
+def registrations(assets: int) -> RefMarketDocument:
+    """So many assets as an AGR's gateway registers them."""
+    series = tuple(
+        RefSeries(
+            resource=Identifier(f"A10:{asset(number)}"),
+            name=f"Asset {number}",
+            psr_type=PsrType.PRODUCES_AND_CONSUMES.value,
+            owner=SENDER.id,
+            start_lifetime=_BEGIN.date(),
+            max_consumption=Power(RATED_W),
+            domains=(AREA,),
+            specific=(Identifier(f"A10:{point(number)}"),),
+        )
+        for number in range(assets)
+    )
+    return RefMarketDocument(mrid="f" * 32, process="A36", sender=SENDER, receiver=HUB, created=_BEGIN, series=series)
+
+
+def bare_ms(document: GlMarketDocument | RefMarketDocument) -> float:
+    """CPU of parsing and validating a document with lxml alone."""
+    data = registry.render(document)
+    schema = _schema(data)
+    return _cpu_ms(lambda: _bare(data, schema))
+
+
 def _of(assets: int, repeats: int) -> Figure:
     data = registry.render(schedules(assets))
-    schema = etree.XMLSchema(etree.fromstring(content_model.schema_text(registry.identify(data))))
+    schema = _schema(data)
     ours, bound = [], []
     for _ in range(repeats):
         bound.append(_cpu_ms(lambda: _bare(data, schema)))
         ours.append(_cpu_ms(lambda: _read(data)))
     what = f"plans of {assets:,} assets, {len(data) / 1e6:.3g} MB, read"
     return figure(FAMILY, what, "ms of CPU", ours, bound=bound, bound_is=BOUND)
+
+
+def _schema(data: bytes) -> etree.XMLSchema:
+    return etree.XMLSchema(etree.fromstring(content_model.schema_text(registry.identify(data))))
 
 
 def _bare(data: bytes, schema: etree.XMLSchema) -> None:

@@ -6,7 +6,7 @@ of `tps demo --broker rabbitmq` with another cast. Every asset hangs on the grid
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -18,10 +18,14 @@ from msgspec import Struct
 from stdnum import ean
 from stdnum.eu import eic
 
+from documents import identifiers
 from gateways.demo import processes
 from gateways.demo.cast import NORTH, Player
 from gateways.demo.founding import keys_in
-from hub.directory_service.plan import Value
+from hub.directory_service import bootstrap
+from hub.directory_service.plan import Sections
+from hub.settings import GatewaySettings, load
+from hub.store.postgres import PostgresStore
 from tests.bench import measures
 from tests.fault.books import opened_books
 
@@ -30,7 +34,9 @@ RATED_W: Final = 100_000_000
 WAIT_S: Final = 300
 LOOK_S: Final = 0.2
 PAGE: Final = 1000
-DOOR: Final[Mapping[str, Value]] = {"rate_per_s": 1e6, "burst": 1_000_000, "polls_max": 20_000}
+MOST: Final = 10_000
+"""Items of one write."""
+OPEN: Final[Sections] = {"http": {"rate_per_s": 1e6, "burst": 1_000_000, "polls_max": 20_000}}
 """A bench has one token for each participant, and asks as often as it can."""
 _ASSETS: Final = 57131400000000000
 _POINTS: Final = 57131500000000000
@@ -104,10 +110,12 @@ class Product(Struct, frozen=True):
     async def register(self, assets: Mapping[str, Sequence[int]]) -> None:
         """Let AGRs, by name, register assets by their numbers; accepted when this returns."""
         numbers = [number for each in assets.values() for number in each]
-        await self.dso.write("PUT", "/connection-points", {"connectionPoints": [{"id": point(n)} for n in numbers]})
+        for some in batched(numbers):
+            points = [{"id": point(number)} for number in some]
+            await self.dso.write("PUT", "/connection-points", {"connectionPoints": points})
         for agr in self.agrs:
-            if mine := assets.get(agr.name):
-                await agr.write("PUT", "/assets", {"assets": [registration(number) for number in mine]})
+            for some in batched(assets.get(agr.name, ())):
+                await agr.write("PUT", "/assets", {"assets": [registration(number) for number in some]})
 
     async def settled(self) -> None:
         """Wait until nobody has a message on its way; what was measured before costs nothing after this."""
@@ -115,6 +123,12 @@ class Product(Struct, frozen=True):
             async with opened_books(self.folder, [name]) as books:
                 while await books.unfinished():  # noqa: ASYNC110 # a table has no way to tell us
                     await asyncio.sleep(LOOK_S)
+
+    async def store(self, client: Client) -> PostgresStore:
+        """The store of a participant's gateway, to look into; `async with` closes it."""
+        file = bootstrap.member(self.folder, client.name) / bootstrap.SETTINGS
+        url = load(GatewaySettings, file, {}).database.url.reveal()
+        return await PostgresStore.open(url, component=identifiers.party(client.id))
 
     def cpu_ms(self) -> dict[str, float]:
         """CPU of each kind of process until now, in ms; all AGRs' gateways are one kind, we ourselves `clients`."""
@@ -144,22 +158,18 @@ def players(agrs: int) -> tuple[Player, ...]:
 
 
 @asynccontextmanager
-async def product(folder: Path, *, agrs: int, door: Mapping[str, Value] | None = None) -> AsyncIterator[Product]:
+async def product(folder: Path, *, agrs: int, gateways: Sections = OPEN) -> AsyncIterator[Product]:
     """The platform for as long as the block lasts, with so many aggregators and nothing registered yet.
 
-    `door` are `http` settings of the gateways, over those of a bench.
+    `gateways` are settings of each gateway.
 
     Raises:
         Unavailable: no RabbitMQ can be had, or a part does not start.
     """
     cast = players(agrs)
-    settings = {**DOOR, **(door or {})}
-    async with (
-        processes.running(folder, keys_in(folder, cast), base_port=0, players=cast, door=settings) as parts,
-        aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=WAIT_S + 60)
-        ) as session,
-    ):
+    running = processes.running(folder, keys_in(folder, cast), base_port=0, players=cast, gateways=gateways)
+    connector, patience = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=WAIT_S + 60)
+    async with running as parts, aiohttp.ClientSession(connector=connector, timeout=patience) as session:
         where = parts.platform
         dso, *others = (
             Client(session, each, url=where.urls[each.name], token=where.tokens[each.name]) for each in cast
@@ -178,6 +188,11 @@ def asset(number: int) -> str:
 def point(number: int) -> str:
     """The id of the connection point of the asset with this number (GSRN)."""
     return _gsrn(_POINTS + number)
+
+
+def batched(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as one write may hold."""
+    return (numbers[first : first + MOST] for first in range(0, len(numbers), MOST))
 
 
 def registration(number: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ HEADINGS: Final[Sequence[tuple[str, Literal["left", "right"]]]] = (
     ("spread", "right"),
     ("bound", "right"),
     ("ratio", "right"),
-    ("bound is, or parts", "left"),
+    ("bound is; parts", "left"),
 )
 
 
@@ -66,9 +66,17 @@ def figure(
     )
 
 
-def by_process(family: str, what: str, unit: str, runs: Sequence[dict[str, float]]) -> Figure:
+def by_process(
+    family: str,
+    what: str,
+    unit: str,
+    runs: Sequence[dict[str, float]],
+    *,
+    bound: Sequence[float] = (),
+    bound_is: str = "",
+) -> Figure:
     """The figure of what all processes have taken together, with that of each kind of them."""
-    whole = figure(family, what, unit, [sum(run.values()) for run in runs])
+    whole = figure(family, what, unit, [sum(run.values()) for run in runs], bound=bound, bound_is=bound_is)
     return replace(whole, parts={name: measures.middle([run[name] for run in runs]) for name in runs[0]})
 
 
@@ -81,7 +89,8 @@ def show(figures: Iterable[Figure]) -> None:
         spread = f"{each.spread:.0%}" if each.repeats > 1 else ""
         bound = ("", "") if each.bound is None else (number(each.bound), number(each.ratio or 0.0))
         parts = ", ".join(f"{name} {number(value)}" for name, value in each.parts.items())
-        table.add_row(each.what, number(each.value), each.unit, spread, *bound, each.bound_is or parts)
+        words = "; ".join(filter(None, (each.bound_is, parts)))
+        table.add_row(each.what, number(each.value), each.unit, spread, *bound, words)
     Console(width=None if os.isatty(1) else 160, highlight=False).print(table)
 
 
