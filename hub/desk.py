@@ -26,6 +26,7 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 
 from documents.values import Identifier
+from hub.collector import uncollected
 from hub.errors import Conflict, LogCorrupt, Rejected, Unavailable
 from hub.lanes import Lanes, Outcome, Request
 from hub.ports import Batch, Brain, Clock, Commit, EventStore, IdempotencyKey, InboxEntry, NewEvent, Recorded, Row
@@ -108,7 +109,8 @@ class Desk:
     async def start(self) -> None:
         """Replay the log into the brain. Raises LogCorrupt, UnknownEvent, Unavailable."""
         async with self._turn:
-            await self._replay(ringing=False)
+            with uncollected():
+                await self._replay(ringing=False)
         log.info("desk.replayed", position=self.position, streams=len(self._versions))
 
     async def catch_up(self) -> int:

@@ -9,16 +9,16 @@ and in one transaction under the lock of the log the difference is made good:
 """
 
 import asyncio
-import gc
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from documents.values import Identifier
+from hub.collector import uncollected
 from hub.events import ViewsRebuilt
 from hub.ports import Brain, Clock, Recorded, Row, StoredEvent
 from hub.projections.catalogue import Entry
@@ -165,7 +165,7 @@ class Rebuild:
         self._renewed = [entry for entry in self._entries if versions.get(entry.name) != entry.version]
         starts = await self._shadow.begin(self._views)
         self._numbers = Numbers(starts, other_version=self._views_of(self._renewed))
-        with _uncollected():
+        with uncollected():
             await self._replay()
         await self._shadow.complete()
 
@@ -250,18 +250,6 @@ class Rebuild:
     @staticmethod
     def _views_of(entries: Iterable[Entry]) -> list[str]:
         return [view for entry in entries for view in entry.views]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: a replay keeps nearly all it makes, and each full round would walk all of it."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @asynccontextmanager

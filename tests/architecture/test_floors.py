@@ -39,7 +39,7 @@ FLOORS = (
     Floor(3, ("hub.mades.codec",), frozenset({"msgspec", "lxml"})),
     Floor(4, ("hub.intake", "hub.compose", "hub.history", "hub.implications"), frozenset({"msgspec"})),
     Floor(5, ("hub.store", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),
-    Floor(5, ("hub.mades.seal", "hub.mades.keyring", "hub.mades.cipher", "hub.mades.signature"), ANY),
+    Floor(5, ("hub.collector", "hub.mades.seal", "hub.mades.keyring", "hub.mades.cipher", "hub.mades.signature"), ANY),
     Floor(5, ("hub.mades.pki", "hub.mades.directory_client", "hub.mades.provision"), ANY),
     Floor(5, ("hub.mades.management", "hub.mades.tls", "hub.mades.approach"), ANY),
     Floor(5, ("hub.mades.credentials", "hub.mades.directory_copy", "hub.mades.enrolment", "hub.mades.https"), ANY),
