@@ -10,9 +10,21 @@ STOP leaves nothing; HOLD keeps what was planned for the quarter-hour in which i
 that the plan lets stand, as far as its other limits let it.
 """
 
-from hub.implications.findings import Balance, Finding, balances, findings
-from hub.implications.grid import NONE, QUARTER, QUARTER_S, Grid, Plan, Slots, least, plan_on
-from hub.implications.parts import SIDES, Board, Kind, allowed_for
+from hub.implications.account import Balance, summed
+from hub.implications.findings import Finding
+from hub.implications.grid import NONE, QUARTER, QUARTER_S, Grid, Plan, Slots, flat, least, plan_on
+from hub.implications.ledger import Ledger, balance_of, balances, findings, findings_under
+from hub.implications.parts import (
+    SIDES,
+    Board,
+    Bounds,
+    Kind,
+    Part,
+    allowed_for,
+    bounds_of_started,
+    part_of,
+    parts_under,
+)
 
 __all__ = [
     "NONE",
@@ -21,14 +33,24 @@ __all__ = [
     "SIDES",
     "Balance",
     "Board",
+    "Bounds",
     "Finding",
     "Grid",
     "Kind",
+    "Ledger",
+    "Part",
     "Plan",
     "Slots",
     "allowed_for",
+    "balance_of",
     "balances",
+    "bounds_of_started",
     "findings",
+    "findings_under",
+    "flat",
     "least",
+    "part_of",
+    "parts_under",
     "plan_on",
+    "summed",
 ]

@@ -1,30 +1,16 @@
-"""Limits against plans: balances to draw, findings to list (F3)."""
+"""What is wrong with one limit and the plans under it, to be listed (F3)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
-from operator import add
 
 from msgspec import Struct
 
 from documents.values import Identifier, Interval, Mrid, Power
-from hub.implications.grid import NONE, Grid, Slots
-from hub.implications.parts import SIDES, Board, Kind, Part, bounds_of_started, parts
+from hub.implications.account import Account, Balance
+from hub.implications.grid import Grid
+from hub.implications.parts import Kind, Part
 from hub.rows import LimitContent
 from hub.values import Direction, LimitKind
-
-
-class Balance(Struct, frozen=True):
-    """One limit in one direction against the plans of its assets, in watts by quarter-hour.
-
-    `allowed` is the sum of the parts of its registered assets, NONE where the limit does not hold; `scheduled` what
-    they plan; `excess` how far plans leave their own parts; `margin` what assets without a plan may use.
-    """
-
-    side: Direction
-    allowed: Slots
-    scheduled: Slots
-    excess: Slots
-    margin: Slots
 
 
 class Finding(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -50,68 +36,34 @@ class Finding(Struct, frozen=True, kw_only=True, rename="camel"):
     unplanned: tuple[Identifier, ...]
 
 
-def findings(limits: Sequence[LimitContent], board: Board) -> list[Finding]:
-    """Where plans and limits do not fit, and where assets without a plan cost margin; by time, then by limit.
-
-    `limits` are those that hold: not cancelled. Cost: limits times their assets times quarter-hours.
-    """
-    bounds = bounds_of_started(limits, board)
-    found = [
-        finding
-        for limit in limits
-        for side in SIDES[limit.direction]
-        for finding in _findings(limit, side, list(parts(limit, side, board, bounds)), board.grid)
-    ]
-    return sorted(found, key=lambda one: (one.interval, one.dso, one.mrid, one.side, one.kind))
-
-
-def balances(limit: LimitContent, limits: Sequence[LimitContent], board: Board) -> list[Balance]:
-    """One limit against the plans of its assets, by direction; `limits` are all that hold, for what a START may use."""
-    bounds = bounds_of_started(limits, board)
-    return [_balance(side, list(parts(limit, side, board, bounds)), board.grid) for side in SIDES[limit.direction]]
-
-
-def _balance(side: Direction, held: Iterable[Part], grid: Grid) -> Balance:
-    zero, holds = [0] * grid.count, [False] * grid.count
-    allowed, scheduled, excess, margin = zero, zero, zero, zero
-    for part in held:
-        # Most plans are whole, and then whole columns are added at once: this is where the time goes.
-        if NONE in part.allowed:
-            holds = [before or most >= 0 for before, most in zip(holds, part.allowed, strict=True)]
-            allowed = list(map(add, allowed, [max(most, 0) for most in part.allowed]))
-        else:
-            holds = [True] * grid.count
-            allowed = list(map(add, allowed, part.allowed))
-        scheduled = list(map(add, scheduled, _within(part)))
-        if NONE in part.planned:
-            margin = list(map(add, margin, _left(part)))
-        if any(part.excess):
-            excess = list(map(add, excess, part.excess))
-    allowed = [most if held else NONE for most, held in zip(allowed, holds, strict=True)]
-    return Balance(side, allowed, scheduled, excess, margin)
+def findings_of(limit: LimitContent, side: Direction, kind: Kind, account: Account, grid: Grid) -> Iterator[Finding]:
+    """What the parts of one kind give in one direction."""
+    balance = account.balance(side)
+    over = [part for part in account.parts.values() if part.excess]
+    left = [part for part in account.parts.values() if part.margin]
+    for collides, first, last in _runs(balance):
+        cut = slice(first, last)
+        worst = max(range(first, last), key=lambda slot: (balance.excess[slot], balance.margin[slot]))
+        yield Finding(
+            kind=kind if collides else Kind.UNPLANNED,
+            dso=limit.dso,
+            mrid=limit.mrid,
+            revision=limit.revision,
+            limit=limit.kind,
+            side=side,
+            interval=grid.interval(first, last),
+            scheduled_w=balance.scheduled[worst],
+            allowed_w=balance.allowed[worst],
+            excess_w=balance.excess[worst],
+            excess_wh=sum(balance.excess[cut]) / 4,
+            margin_w=max(balance.margin[cut]),
+            assets=_sorted(part for part in over if part.excess and any(part.excess[cut])),
+            unplanned=_sorted(part for part in left if part.margin and any(part.margin[cut])),
+        )
 
 
-def _within(part: Part) -> Slots:
-    """What is planned while the limit holds."""
-    if NONE not in part.planned and NONE not in part.allowed:
-        return part.planned
-    return [plan if most >= 0 < plan else 0 for plan, most in zip(part.planned, part.allowed, strict=True)]
-
-
-def _left(part: Part) -> Slots:
-    """What may be used where nothing is planned."""
-    return [
-        min(most, part.rated) if plan < 0 < most else 0 for plan, most in zip(part.planned, part.allowed, strict=True)
-    ]
-
-
-def _findings(limit: LimitContent, side: Direction, held: Sequence[Part], grid: Grid) -> Iterator[Finding]:
-    for kind in Kind:
-        alike = [part for part in held if part.kind is kind]
-        if alike:
-            balance = _balance(side, alike, grid)
-            for collides, first, last in _runs(balance):
-                yield _finding(limit, kind if collides else Kind.UNPLANNED, balance, alike, grid, range(first, last))
+def _sorted(parts: Iterable[Part]) -> tuple[Identifier, ...]:
+    return tuple(sorted(part.resource for part in parts))
 
 
 def _runs(balance: Balance) -> Iterator[tuple[bool, int, int]]:
@@ -121,32 +73,3 @@ def _runs(balance: Balance) -> Iterator[tuple[bool, int, int]]:
         if state:
             slots = list(run)
             yield state == 2, slots[0], slots[-1] + 1
-
-
-def _finding(  # noqa: PLR0917 # it only puts together
-    limit: LimitContent, kind: Kind, balance: Balance, held: Sequence[Part], grid: Grid, run: range
-) -> Finding:
-    worst = max(run, key=lambda slot: (balance.excess[slot], balance.margin[slot]))
-    cut = slice(run.start, run.stop)
-    return Finding(
-        kind=kind,
-        dso=limit.dso,
-        mrid=limit.mrid,
-        revision=limit.revision,
-        limit=limit.kind,
-        side=balance.side,
-        interval=grid.interval(run.start, run.stop),
-        scheduled_w=balance.scheduled[worst],
-        allowed_w=balance.allowed[worst],
-        excess_w=balance.excess[worst],
-        excess_wh=sum(balance.excess[cut]) / 4,
-        margin_w=max(balance.margin[cut]),
-        assets=tuple(part.resource for part in held if any(part.excess[cut])),
-        unplanned=tuple(part.resource for part in held if _lacks_plan(part, cut)),
-    )
-
-
-def _lacks_plan(part: Part, cut: slice) -> bool:
-    return NONE in part.planned[cut] and any(
-        plan < 0 < most for plan, most in zip(part.planned[cut], part.allowed[cut], strict=True)
-    )

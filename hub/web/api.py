@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from documents.values import Identifier, Interval
 from hub.feed import Feed
-from hub.implications import findings
 from hub.ports import Clock, MessageStatus, RowReader
 from hub.rows import (
     LIMIT_CONTENTS,
@@ -22,9 +21,9 @@ from hub.rows import (
     OperatorLimit,
     Participant,
 )
-from hub.web import trail, views
-from hub.web.answers import CopyLine, LimitPage, Overview, Session, Tried, Waiting
-from hub.web.picture import LONGEST, Picture, Pictures, limit_line, line_of
+from hub.web import effects, trail, views
+from hub.web.answers import CopyLine, Overview, Session, Tried, Waiting
+from hub.web.picture import LONGEST, Picture, Pictures, limit_line
 from hub.web.snapshot import SCOPE, Present, Snapshot, snapshot_at
 from hub.web.trial import Refusal, Trial
 
@@ -142,22 +141,10 @@ class Api:
         limit = snapshot.get(OPERATOR_LIMITS, key, OperatorLimit)
         if line is None or content is None or limit is None:
             raise web.HTTPNotFound(text="There is no such limit at this time.")
-        window = _around(content.interval)
-        picture = await self._pictures.of(snapshot, window)
-        holding, having = list(picture.limits.values()), views.concerned(content, picture.board)
-        return json(
-            LimitPage(
-                as_of=now,
-                limit=line,
-                window=window,
-                reasons=content.reasons,
-                totals=views.totals(content, picture.board.grid),
-                sides=await asyncio.to_thread(views.sides, content, holding, picture.board),
-                parts=await asyncio.to_thread(views.parts, content, holding, picture.board),
-                copies=[await self._copy(copy, having, snapshot) for copy in limit.copies],
-                findings=[one for one in picture.findings if f"{one.dso}/{one.mrid}" == key],
-            )
-        )
+        page = await asyncio.to_thread(effects.limit_page, snapshot, line, content, _around(content.interval, now), now)
+        having = effects.concerned(content, snapshot)
+        page.copies = [await self._copy(copy, having, snapshot) for copy in limit.copies]
+        return json(page)
 
     async def _implications(self, request: web.Request) -> web.Response:
         snapshot, now = await self._snapshot(request), self._now(request)
@@ -184,8 +171,8 @@ class Api:
 
     async def _assets(self, request: web.Request) -> web.Response:
         snapshot, now = await self._snapshot(request), self._now(request)
-        picture = await self._pictures.of(snapshot, _quarters(Interval(now, now + LOOK_AHEAD)))
-        return json(await asyncio.to_thread(views.asset_page, snapshot, picture.board, now, **_paging(request)))
+        window = _quarters(Interval(now, now + LOOK_AHEAD))
+        return json(await asyncio.to_thread(views.asset_page, snapshot, window, now, **_paging(request)))
 
     async def _points(self, request: web.Request) -> web.Response:
         return json(views.point_page(await self._snapshot(request), self._now(request), **_paging(request)))
@@ -196,9 +183,8 @@ class Api:
         content = self._of.trial(await body(request, Trial))
         if isinstance(content, Refusal):
             return json(Tried(taken=False, reasons=content.reasons))
-        window = _around(content.interval)
-        picture = await self._pictures.of(snapshot, window)
-        return json(await asyncio.to_thread(_tried, content, window, picture, now))
+        window = _around(content.interval, now)
+        return json(await asyncio.to_thread(effects.tried, snapshot, content, window, now))
 
     async def _snapshot(self, request: web.Request) -> Snapshot:
         at = _at(request)
@@ -247,25 +233,11 @@ def json(answer: Any) -> web.Response:  # any Struct, or a list of them
     return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
 
-def _tried(content: LimitContent, window: Interval, picture: Picture, now: datetime) -> Tried:
-    """A limit that is not there, beside those that are; it stands for the one whose mRID it has."""
-    key = f"{content.dso}/{content.mrid}"
-    limits = [*(one for known, one in picture.limits.items() if known != key), content]
-    return Tried(
-        taken=True,
-        reasons=(),
-        limit=line_of(content, now, issued=now),
-        window=window,
-        sides=views.sides(content, limits, picture.board),
-        parts=views.parts(content, limits, picture.board),
-        findings=[one for one in findings(limits, picture.board) if (one.dso, one.mrid) == (content.dso, content.mrid)],
-    )
-
-
-def _around(span: Interval) -> Interval:
-    """A span with something before and after, as long as can be counted at once."""
-    start = span.start - AROUND
-    return _quarters(Interval(start, min(span.end + AROUND, start + LONGEST)))
+def _around(span: Interval, now: datetime) -> Interval:
+    """A span with something before and after; of a long one as much as can be counted at once, about the present."""
+    first, last = span.start - AROUND, span.end + AROUND
+    start = max(first, min(now - LONGEST / 2, last - LONGEST))
+    return _quarters(Interval(start, min(last, start + LONGEST)))
 
 
 def _quarters(span: Interval) -> Interval:

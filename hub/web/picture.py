@@ -1,19 +1,19 @@
 """Snapshots on a grid: which limits hold, what is planned, where it collides (floor 7; F3).
 
-What an asset plans is counted once for each window and kept as long as its plan is the same, so that a change of one
-row costs one row.
+The pictures of the windows that are looked at follow their snapshot: what an asset plans is counted once, and again
+when its plan changes, and so are the sums under each limit.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
 from documents.curves import extremes
 from documents.values import Identifier, Instant, Interval, Period, Power
-from hub.implications import NONE, QUARTER_S, Board, Finding, Grid, Plan, Slots, findings, plan_on
+from hub.implications import NONE, QUARTER_S, Board, Finding, Grid, Ledger, Plan, Slots, flat, plan_on, summed
 from hub.rows import (
     LIMIT_CONTENTS,
     OPERATOR_ASSETS,
@@ -28,7 +28,7 @@ from hub.values import Direction
 from hub.web.answers import Curve, LimitLine
 from hub.web.snapshot import Held, Snapshot
 
-WINDOWS_KEPT: Final = 6
+WINDOWS_KEPT: Final = 4
 LONGEST: Final = timedelta(days=8)
 
 
@@ -46,57 +46,108 @@ class Picture(Struct, frozen=True):
 
 
 class Pictures:
-    """Makes pictures, and remembers what they have in common."""
+    """Makes pictures, and keeps what they are made of as long as it stays the same."""
 
     def __init__(self) -> None:
-        self._plans: dict[tuple[datetime, int], dict[Identifier, tuple[tuple[Period, ...], Plan]]] = {}
         self._turn = asyncio.Lock()
-        self._made: dict[tuple[datetime | None, Interval], tuple[int, Picture]] = {}
+        self._kept: dict[tuple[datetime | None, Interval], Followed] = {}
 
     async def of(self, snapshot: Snapshot, window: Interval) -> Picture:
-        """The picture of a window, the same one while nothing changes. Counted in a thread: it may take seconds."""
+        """The picture of a window, the same one while nothing changes. Counted in a thread: it may take a second."""
         async with self._turn:
-            key, version = (snapshot.at, window), snapshot.version
-            made = self._made.pop(key, None)
-            if made is None or made[0] != version:
-                schedules = list(snapshot.rows(OPERATOR_SCHEDULES, OperatorSchedule).values())
-                assets = snapshot.rows(OPERATOR_ASSETS, OperatorAsset)
-                limits = holding(snapshot, window)
-                made = version, await asyncio.to_thread(self._make, window, schedules, assets, limits)
-            self._made[key] = made
-            while len(self._made) > WINDOWS_KEPT:
-                del self._made[next(iter(self._made))]
-            return made[1]
-
-    def _make(
-        self,
-        window: Interval,
-        schedules: Sequence[OperatorSchedule],
-        assets: Mapping[str, OperatorAsset],
-        limits: Mapping[str, LimitContent],
-    ) -> Picture:
-        grid, curves = Grid.over(window), _curves(schedules, window)
-        board = Board(grid, {Identifier(key): one for key, one in assets.items()}, curves, self._planned(grid, curves))
-        return Picture(window, board, limits, tuple(findings(list(limits.values()), board)))
-
-    def _planned(self, grid: Grid, curves: Mapping[Identifier, tuple[Period, ...]]) -> dict[Identifier, Plan]:
-        before = self._plans.pop((grid.start, grid.count), {})
-        counted = {
-            asset: held if (held := before.get(asset)) and held[0] == periods else (periods, plan_on(grid, periods))
-            for asset, periods in curves.items()
-        }
-        self._plans[grid.start, grid.count] = counted
-        while len(self._plans) > WINDOWS_KEPT:
-            del self._plans[next(iter(self._plans))]
-        return {asset: plan for asset, (_, plan) in counted.items()}
+            key = snapshot.at, window
+            followed = self._kept.pop(key, None)
+            if followed is None or followed.snapshot is not snapshot:
+                followed = Followed(snapshot, window)
+            if followed.version != snapshot.version:
+                rows = Rows.of(snapshot, window)
+                await asyncio.to_thread(followed.catch_up, rows)
+            self._kept[key] = followed
+            while len(self._kept) > WINDOWS_KEPT:
+                del self._kept[next(iter(self._kept))]
+            return followed.picture
 
 
-def _curves(schedules: Iterable[OperatorSchedule], window: Interval) -> dict[Identifier, tuple[Period, ...]]:
-    """The plans of each asset near a window: a HOLD may have begun some days before it."""
+class Rows(Struct, frozen=True):
+    """What a picture is made from, at one version of a snapshot: copies, so that a thread may walk through them."""
+
+    version: int
+    schedules: Mapping[str, OperatorSchedule]
+    assets: Mapping[str, OperatorAsset]
+    limits: Mapping[str, LimitContent]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, window: Interval) -> "Rows":
+        """The rows as they are."""
+        return cls(
+            snapshot.version,
+            snapshot.rows(OPERATOR_SCHEDULES, OperatorSchedule),
+            snapshot.rows(OPERATOR_ASSETS, OperatorAsset),
+            holding(snapshot, window),
+        )
+
+
+class Followed:
+    """One window of one snapshot: a plan that is revised costs its own asset and the limits on it, and no more."""
+
+    def __init__(self, snapshot: Snapshot, window: Interval) -> None:
+        self.snapshot, self._window = snapshot, window
+        self._rows = Rows(-1, {}, {}, {})
+        self._ledger = Ledger()
+        self.picture = Picture(window, Board(Grid.over(window), {}, {}, {}), {}, ())
+
+    @property
+    def version(self) -> int:
+        """The version of the snapshot that the picture shows."""
+        return self._rows.version
+
+    def catch_up(self, rows: Rows) -> None:
+        """Make the picture of these rows from that of those before; rows that stay are the same objects."""
+        before, board = self._rows, self.picture.board
+        planned = {row.resource for row in _changed(before.schedules, rows.schedules)}
+        curves = dict(board.curves)
+        _renew(curves, planned, _curves(rows.schedules.values(), self._window, planned))
+        plans = dict(board.plans)
+        counted = {asset: plan_on(board.grid, curves[asset]) for asset in planned if asset in curves}
+        _renew(plans, planned, counted)
+        board = Board(board.grid, {Identifier(key): one for key, one in rows.assets.items()}, curves, plans)
+        moved = planned | {row.resource for row in _changed(before.assets, rows.assets)}
+        found = self._ledger.judge(rows.limits, board, moved)
+        self._rows, self.picture = rows, Picture(self._window, board, rows.limits, tuple(found))
+
+
+def board_of(snapshot: Snapshot, window: Interval, assets: Collection[Identifier]) -> Board:
+    """The board of some assets alone, for a window of its own: nothing of it is kept."""
+    curves = _curves(snapshot.rows(OPERATOR_SCHEDULES, OperatorSchedule).values(), window, assets)
+    rows = snapshot.rows(OPERATOR_ASSETS, OperatorAsset)
+    return Board.of(window, {asset: rows[asset] for asset in assets if asset in rows}, curves)
+
+
+R = TypeVar("R")
+V = TypeVar("V")
+
+
+def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> Iterator[R]:
+    """Rows that are there no more, and those that are new."""
+    yield from (row for key, row in before.items() if after.get(key) is not row)
+    yield from (row for key, row in after.items() if before.get(key) is not row)
+
+
+def _renew(held: dict[Identifier, V], assets: Iterable[Identifier], now: Mapping[Identifier, V]) -> None:
+    """Put what is so now of these assets in the place of what was."""
+    for asset in assets:
+        held.pop(asset, None)
+    held.update(now)
+
+
+def _curves(
+    schedules: Iterable[OperatorSchedule], window: Interval, assets: Collection[Identifier]
+) -> dict[Identifier, tuple[Period, ...]]:
+    """The plans of some assets near a window: a HOLD may have begun some days before it."""
     near = Interval(window.start - LONGEST, window.end)
     found: dict[Identifier, tuple[Period, ...]] = {}
     for one in schedules:
-        if any(period.interval.overlaps(near) for period in one.periods):
+        if one.resource in assets and any(period.interval.overlaps(near) for period in one.periods):
             found[one.resource] = (*found.get(one.resource, ()), *one.periods)
     return found
 
@@ -174,9 +225,8 @@ def curve(grid: Grid, values: Iterable[Power | None]) -> Curve:
     return found
 
 
-def total(plans: Iterable[Plan], side: Direction, count: int) -> Slots:
+def total(plans: Collection[Plan], side: Direction, count: int) -> Slots:
     """The sum of plans in one direction; what nobody plans is nothing."""
-    sums = [0] * count
-    for plan in plans:
-        sums = [before + watts if watts > 0 else before for before, watts in zip(sums, plan.towards(side), strict=True)]
-    return sums
+    whole = [plan.towards(side) for plan in plans if plan.is_whole and plan.highest_towards(side)]
+    cut = [[max(watts, 0) for watts in plan.towards(side)] for plan in plans if not plan.is_whole]
+    return summed([flat(count, 0), *whole, *cut])

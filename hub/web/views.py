@@ -1,6 +1,7 @@
 """The answers of the operator's pages, made from a snapshot and its picture (floor 7; F3). No I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from operator import sub
 from typing import Final
 
 from msgspec.structs import asdict, replace
@@ -10,13 +11,12 @@ from documents.values import Identifier, Instant, Interval, Power
 from hub.implications import (
     NONE,
     QUARTER,
+    SIDES,
     Board,
     Finding,
-    Grid,
-    Slots,
-    balances,
+    Plan,
+    bounds_of_started,
     findings,
-    least,
 )
 from hub.rows import (
     ALARMS,
@@ -30,7 +30,7 @@ from hub.rows import (
     OperatorPoint,
     Participant,
 )
-from hub.values import AssetOrder, AssetShare, Direction
+from hub.values import Direction
 from hub.web.answers import (
     AgrPage,
     AlarmLine,
@@ -42,14 +42,13 @@ from hub.web.answers import (
     Implications,
     Layer,
     LimitLine,
-    PartLine,
     Person,
     PointLine,
     Points,
     Share,
-    Side,
 )
-from hub.web.picture import Picture, bound_curve, curve, limit_line, total
+from hub.web.effects import sides
+from hub.web.picture import Picture, board_of, curve, limit_line, total
 from hub.web.snapshot import Snapshot
 
 LAYERS: Final = 11
@@ -58,7 +57,6 @@ SHOWN: Final = 500
 FINDINGS_SHOWN: Final = 2_000
 ALARMS_SHOWN: Final = 20
 LIMITS_SHOWN: Final = 200
-PARTS_SHOWN: Final = 500
 
 
 def people(snapshot: Snapshot) -> list[Person]:
@@ -149,7 +147,7 @@ def agr_page(snapshot: Snapshot, picture: Picture, agr: Participant, now: Instan
         person=person(agr),
         window=picture.window,
         layers=_layers(picture, shown),
-        shares=[share for key in picture.limits for share in _shares(snapshot, picture, key, shown, now)],
+        shares=list(_shares(snapshot, picture, shown, now)),
         findings=_findings_of(picture, shown)[:FINDINGS_SHOWN],
         assets=_asset_lines(picture.board, sorted(mine)[:SHOWN]),
         assets_in_all=len(mine),
@@ -180,51 +178,22 @@ def implications(picture: Picture, now: Instant) -> Implications:
     )
 
 
-def sides(limit: LimitContent, limits: Sequence[LimitContent], board: Board) -> list[Side]:
-    """A limit against the plans of its assets, by direction."""
-    return [
-        Side(
-            side=one.side,
-            allowed=bound_curve(board.grid, one.allowed),
-            scheduled=bound_curve(board.grid, _where(one.allowed, one.scheduled)),
-            excess=_some(board.grid, one.excess),
-            margin=_some(board.grid, one.margin),
-        )
-        for one in balances(limit, limits, board)
-        if any(watts != NONE for watts in one.allowed)
-    ]
-
-
-def parts(limit: LimitContent, limits: Sequence[LimitContent], board: Board) -> list[PartLine]:
-    """What a limit says to each asset, and how its plan keeps to it."""
-    lines = [_part(limit, limits, board, part) for part in limit.parts[:PARTS_SHOWN]]
-    return sorted(lines, key=lambda line: (-line.excess_w, line.asset))
-
-
-def concerned(limit: LimitContent, board: Board) -> set[Identifier]:
-    """Who operates an asset that the limit has a part for."""
-    held = (board.assets.get(part.resource) for part in limit.parts)
-    return {one.operator for one in held if one and one.dso == limit.dso}
-
-
-def totals(limit: LimitContent, grid: Grid) -> list[Curve]:
-    """What the DSO allowed in each series."""
-    return [bound_curve(grid, least(grid, one.periods)) for one in limit.totals]
-
-
-def asset_page(snapshot: Snapshot, board: Board, now: Instant, *, query: str, after: str, limit: int) -> Assets:
-    """Assets whose id, point, operator or DSO holds the words of the query."""
+def asset_page(snapshot: Snapshot, window: Interval, now: Instant, *, query: str, after: str, limit: int) -> Assets:
+    """Assets whose id, point, operator or DSO holds the words of the query; `window` is where a plan is looked for."""
     names = {one.participant: one.name for one in snapshot.rows(PARTICIPANTS, Participant).values()}
     found = sorted(
         key
         for key, one in snapshot.rows(OPERATOR_ASSETS, OperatorAsset).items()
         if _holds(
-            query, (key, one.point, *(text for who in (one.operator, one.dso) if who for text in (who, names[who])))
+            query,
+            (key, one.point, *(text for who in (one.operator, one.dso) if who for text in (who, names.get(who, "")))),
         )
     )
     page = [Identifier(key) for key in found if key > after][:limit]
     more = page[-1] if page and page[-1] != found[-1] else None
-    return Assets(as_of=now, assets=_asset_lines(board, page), found=len(found), after=more)
+    return Assets(
+        as_of=now, assets=_asset_lines(board_of(snapshot, window, set(page)), page), found=len(found), after=more
+    )
 
 
 def point_page(snapshot: Snapshot, now: Instant, *, query: str, after: str, limit: int) -> Points:
@@ -254,62 +223,43 @@ def _holds(query: str, texts: Iterable[str]) -> bool:
     return all(word in text for word in query.casefold().split())
 
 
-def _layers(picture: Picture, shown: set[Identifier]) -> list[Layer]:
+def _layers(picture: Picture, shown: Collection[Identifier]) -> list[Layer]:
     """The plans of some assets, those that move most energy by themselves, the rest summed up."""
     board = picture.board
-    signed = {asset: _signed(board, asset) for asset in sorted(shown) if asset in board.plans}
-    by_energy = sorted(signed, key=lambda asset: sum(abs(watts or 0) for watts in signed[asset]), reverse=True)
+    energy = {asset: _energy(board.plans[asset]) for asset in sorted(shown) if asset in board.plans}
+    by_energy = sorted(energy, key=energy.__getitem__, reverse=True)
     alone, rest = sorted(by_energy[:LAYERS]), by_energy[LAYERS:]
-    layers = [Layer(asset=asset, curve=curve(board.grid, signed[asset])) for asset in alone]
+    layers = [Layer(asset=asset, curve=curve(board.grid, _signed(board.plans[asset]))) for asset in alone]
     if rest:
-        summed = [sum(signed[asset][slot] or 0 for asset in rest) for slot in range(board.grid.count)]
-        layers.append(Layer(asset="", curve=curve(board.grid, summed)))
+        plans = [board.plans[asset] for asset in rest]
+        up, down = (total(plans, side, board.grid.count) for side in SIDES[Direction.BOTH])
+        layers.append(Layer(asset="", curve=curve(board.grid, map(sub, up, down))))
     return layers
 
 
-def _signed(board: Board, asset: Identifier) -> list[Power | None]:
-    plan = board.plans[asset]
+def _energy(plan: Plan) -> int:
+    """What moves in all, in quarters of a watt-hour; one less for each quarter-hour of a gap does not matter here."""
+    return sum(plan.production) + sum(plan.consumption)
+
+
+def _signed(plan: Plan) -> list[Power | None]:
     return [None if up == NONE else up - down for up, down in zip(plan.production, plan.consumption, strict=True)]
 
 
-def _shares(snapshot: Snapshot, picture: Picture, key: str, shown: set[Identifier], now: Instant) -> list[Share]:
-    limit = picture.limits[key]
-    own = _cut(limit, shown)
-    line = limit_line(snapshot, key, now)
-    if line is None or not (own.shares or own.orders):
-        return []
-    return [Share(limit=line, **asdict(one)) for one in sides(own, list(picture.limits.values()), picture.board)]
+def _shares(snapshot: Snapshot, picture: Picture, shown: Collection[Identifier], now: Instant) -> Iterator[Share]:
+    bounds = bounds_of_started(picture.limits.values(), picture.board)
+    for key, limit in picture.limits.items():
+        own, line = _cut(limit, shown), limit_line(snapshot, key, now)
+        if line and own.parts:
+            yield from (Share(limit=line, **asdict(one)) for one in sides(own, picture.board, bounds))
 
 
-def _cut(limit: LimitContent, shown: set[Identifier]) -> LimitContent:
+def _cut(limit: LimitContent, shown: Collection[Identifier]) -> LimitContent:
     """A limit with the parts of some assets only."""
     return replace(
         limit,
         shares=tuple(part for part in limit.shares if part.resource in shown),
         orders=tuple(part for part in limit.orders if part.resource in shown),
-    )
-
-
-def _part(limit: LimitContent, limits: Sequence[LimitContent], board: Board, part: AssetShare | AssetOrder) -> PartLine:
-    resource, asset = part.resource, board.assets.get(part.resource)
-    own = replace(
-        limit,
-        shares=(part,) if isinstance(part, AssetShare) else (),
-        orders=(part,) if isinstance(part, AssetOrder) else (),
-    )
-    found = balances(own, limits, board)
-    most = max((max(one.excess, default=0) for one in found), default=0)
-    allowed = next((one.allowed for one in found if any(watts != NONE for watts in one.allowed)), [])
-    return PartLine(
-        asset=resource,
-        operator=asset.operator if asset else None,
-        rated_w=asset.capability.rated(limit.direction) if asset else 0,
-        action=part.action.value if isinstance(part, AssetOrder) else None,
-        allowed=bound_curve(board.grid, allowed),
-        excess_w=most,
-        energy_wh=sum(sum(one.excess) for one in found) / 4,
-        planned=resource in board.plans,
-        present=asset is not None and asset.dso == limit.dso,
     )
 
 
@@ -330,11 +280,3 @@ def _asset_lines(board: Board, assets: Iterable[Identifier]) -> list[AssetLine]:
             )
         )
     return lines
-
-
-def _where(allowed: Slots, slots: Slots) -> Slots:
-    return [watts if most != NONE else NONE for most, watts in zip(allowed, slots, strict=True)]
-
-
-def _some(grid: Grid, slots: Slots) -> Curve:
-    return [stretch for stretch in bound_curve(grid, slots) if stretch[2]]

@@ -1,14 +1,15 @@
 """The implications of limits agree with an oracle that looks at every asset, every quarter-hour and every minute."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from documents.curves import steps
 from documents.values import Identifier, Interval, Period, Point
-from hub.implications import NONE, QUARTER, SIDES, Balance, Board, Kind, balances, findings
+from hub.implications import NONE, QUARTER, SIDES, Balance, Board, Kind, Ledger, balances, findings, findings_under
 from hub.rows import LimitContent, OperatorAsset
 from hub.values import Action, AssetOrder, AssetShare, Capability, Direction, LimitKind
 from tests.hub_world import ALPHA, NORTH, SOUTH
@@ -182,3 +183,53 @@ def test_findings_hold_all_excess_and_all_margin_of_quarter_hours_without(
 @given(st.lists(limits(), max_size=3, unique_by=lambda one: (one.dso, one.mrid)), boards())
 def test_nothing_depends_on_the_order_of_limits(all_limits: list[LimitContent], board: Board) -> None:
     assert findings(all_limits[::-1], board) == findings(all_limits, board)
+
+
+@given(st.lists(limits(), max_size=3, unique_by=lambda one: (one.dso, one.mrid)), boards())
+def test_one_limit_judged_alone_is_as_among_all(all_limits: list[LimitContent], board: Board) -> None:
+    found = findings(all_limits, board)
+
+    for limit in all_limits:
+        mine = [one for one in found if (one.dso, one.mrid) == (limit.dso, limit.mrid)]
+        assert findings_under(limit, all_limits, board) == mine
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(limits(), max_size=3, unique_by=lambda one: (one.dso, one.mrid)), boards()),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_a_ledger_that_follows_changes_says_what_judging_anew_says(
+    turns: list[tuple[list[LimitContent], Board]],
+) -> None:
+    ledger = Ledger()
+
+    for said, board in turns:
+        followed = ledger.judge({f"{one.dso}/{one.mrid}": one for one in said}, board, ASSETS)
+        assert followed == findings(said, board)
+
+
+@given(st.lists(limits(), min_size=1, max_size=3, unique_by=lambda one: (one.dso, one.mrid)), boards(), boards())
+def test_a_ledger_looks_again_at_the_assets_that_moved_alone(
+    said: list[LimitContent], before: Board, after: Board
+) -> None:
+    held, ledger = {f"{one.dso}/{one.mrid}": one for one in said}, Ledger()
+    ledger.judge(held, before)
+    moved, *others = ASSETS
+    mixed = Board(
+        before.grid,
+        _of(before.assets, others) | _of(after.assets, [moved]),
+        _of(before.curves, others) | _of(after.curves, [moved]),
+        _of(before.plans, others) | _of(after.plans, [moved]),
+    )
+
+    assert ledger.judge(held, mixed, [moved]) == findings(said, mixed)
+
+
+V = TypeVar("V")
+
+
+def _of(rows: Mapping[Identifier, V], assets: Sequence[Identifier]) -> dict[Identifier, V]:
+    return {asset: rows[asset] for asset in assets if asset in rows}
