@@ -49,13 +49,19 @@ WRONG_SETTINGS: Final = (
 )
 
 
+HUNG_UP: Final = "cannot switch to state"
+"""What asyncpg says when the server has taken leave on a connection that is still open: nothing was sent."""
+
+
 @contextmanager
 def surroundings() -> Iterator[None]:
     """Raise Unavailable for what is the fault of our surroundings."""
     try:
         yield
-    except SURROUNDINGS as error:
+    except (*SURROUNDINGS, asyncpg.InternalClientError) as error:
         if isinstance(error, ValueError):  # asyncpg's InterfaceError for arguments of the wrong type: our own fault
+            raise
+        if isinstance(error, asyncpg.InternalClientError) and HUNG_UP not in str(error):
             raise
         raise Unavailable(f"The database does not answer ({type(error).__name__}). It is tried again.") from error
 
