@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 
 FILES: Final = ("queries.sql", "rebuild.sql")
+DEAD_PEER: Final = {
+    "tcp_keepalives_idle": "3",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "9000",
+}
+"""The server ends the sessions of a machine that has vanished after 9 s, and with them all they have locked.
+
+The last one counts while an answer is on its way, when no keepalive is sent.
+"""
 
 
 def load_queries() -> Mapping[str, str]:
@@ -75,7 +85,7 @@ async def connect_pool(url: str, *, schema: str, min_size: int, max_size: int, c
     """
     # Introspection of array arguments is a large query that JIT makes slow. The session state is never changed, so that
     # resetting it after each use would only cost a round trip.
-    session = {"search_path": f'"{schema}"', "jit": "off", "application_name": "tps"}
+    session = {"search_path": f'"{schema}"', "jit": "off", "application_name": "tps", **DEAD_PEER}
     try:
         with surroundings():
             return await asyncpg.create_pool(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -16,17 +17,21 @@ from hub import app
 from hub.cli import tps
 from hub.commands import AddParticipant
 from hub.directory.values import Party
-from hub.errors import SettingsError
+from hub.errors import SettingsError, Unavailable
 from hub.settings import Broker, Database, Http, HubSettings, Mades, Secret
 from hub.store import leadership as leading
 from hub.store.leadership import STANDING_BY, leadership
 from hub.values import Role
+from tests.database_detour import detour
 from tests.fixtures_store import DatabaseUrl
 from tests.founded import founded
 from tests.system import HUB, MARKET
 
 NORTH, ALPHA, BRAVO = "5790000000005", "45X-AGR-ALPHA--N", "45X-AGR-BRAVO--B"
 NORTH_CODE = "A10:5790000000005"
+
+LAST_WORD = """select state_change from pg_stat_activity
+where datname = current_database() and application_name like 'tps, process %'"""
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +66,64 @@ async def test_a_hub_that_loses_its_session_is_told(database_url: DatabaseUrl) -
         await other.close()
 
         await asyncio.wait_for(lost.wait(), 20)
+
+
+async def test_nf2_a_hub_that_is_there_and_silent_loses_its_session(
+    database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "SILENCE_S", 0.2)
+    monkeypatch.setattr(leading, "RETRY_S", 3600)
+    url, lost = await database_url(), asyncio.Event()
+
+    async with leadership(url, lost.set):
+        await asyncio.wait_for(lost.wait(), 20)
+        async with leadership(url, lambda: None):
+            pass
+
+
+async def test_nf2_a_hub_that_works_says_so_to_its_database(
+    database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "RETRY_S", 0.01)
+    url = await database_url()
+    async with leadership(url, lambda: None), asyncio.timeout(20):
+        admin = await asyncpg.connect(url)
+        before = await admin.fetchval(LAST_WORD)
+        while await admin.fetchval(LAST_WORD) == before:  # noqa: ASYNC110 # seen from outside only
+            await asyncio.sleep(0)
+        await admin.close()
+
+
+async def test_nf2_a_hub_whose_database_has_vanished_gives_up(
+    database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "SILENCE_S", 0.5)
+    monkeypatch.setattr(leading, "RETRY_S", 0.01)
+    lost = asyncio.Event()
+    async with detour(await database_url()) as road, leadership(road.url, lost.set):
+        road.is_silent = True
+
+        await asyncio.wait_for(lost.wait(), 20)
+
+
+async def test_nf2_a_standby_whose_database_has_vanished_does_not_wait_for_ever(
+    database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "SILENCE_S", 0.5)
+    monkeypatch.setattr(leading, "RETRY_S", 0.01)
+    url = await database_url()
+    async with detour(url) as road, leadership(url, lambda: None):
+
+        def vanish() -> None:
+            road.is_silent = True
+
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(_stand_by(road.url, vanish), 20)
+
+
+async def _stand_by(url: str, standing_by: Callable[[], None]) -> None:
+    async with leadership(url, lambda: None, standing_by=standing_by):
+        raise AssertionError("it leads")
 
 
 async def test_r1_the_hub_hears_at_once_of_what_the_command_line_commits(database_url: DatabaseUrl) -> None:
