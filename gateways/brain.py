@@ -61,6 +61,7 @@ from gateways.rows import (
 from gateways.state import Tables
 from hub.errors import UnknownEvent
 from hub.ports import Recorded, Row, Sending
+from hub.restored import STREAM, StoreRestored
 
 SECOND: Final = timedelta(seconds=1)
 TOPICS: Final = {
@@ -75,6 +76,7 @@ TOPICS: Final = {
         TokenIssued,
         TokenRevoked,
         MessageRetried,
+        StoreRestored,
     )
 }
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
@@ -149,6 +151,8 @@ class GatewayBrain:
                 return f"token/{event.fingerprint}"
             case MessageRetried():
                 return f"message/{event.message_id}"
+            case StoreRestored():
+                return STREAM
             case _:
                 assert_never(event)
 
@@ -337,7 +341,7 @@ class GatewayBrain:
                 yield self._hidden(COLLECTED, f"{event.mrid}/{event.revision}", Stamp(recorded.at))
             case Reminded() as event:
                 yield from self._trade.reminded(event, self.known)
-            case TokenIssued() | TokenRevoked() | MessageRetried():
+            case TokenIssued() | TokenRevoked() | MessageRetried() | StoreRestored():
                 return
             case _:
                 assert_never(recorded.event)

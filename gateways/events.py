@@ -8,6 +8,7 @@ from msgspec import Struct
 from documents.model import Document
 from documents.values import Instant, Mrid
 from gateways.rows import Rejection
+from hub.restored import StoreRestored
 
 
 class DocumentSent(Struct, frozen=True, kw_only=True, tag=True):
@@ -96,4 +97,5 @@ Event = (
     | TokenIssued
     | TokenRevoked
     | MessageRetried
+    | StoreRestored
 )

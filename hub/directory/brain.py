@@ -9,6 +9,7 @@ from hub.directory import component, disclosure, invitation, registration
 from hub.directory import events as e
 from hub.directory.state import DirectoryState
 from hub.ports import Recorded, Row
+from hub.restored import STREAM, StoreRestored
 from hub.tagged import Tagged
 
 _EVENTS: Final = Tagged[e.Event](e.Event)
@@ -67,6 +68,8 @@ class DirectoryBrain:
             case e.RegistrationApproved():
                 component.evolve_component(event, state, at)
                 registration.evolve_registration(event, state, at)
+            case StoreRestored():
+                pass
             case _:
                 component.evolve_component(event, state, at)
 
@@ -91,5 +94,7 @@ class DirectoryBrain:
         match event:
             case e.TokenIssued() | e.TokenWithdrawn():
                 return f"token/{event.fingerprint}"
+            case StoreRestored():
+                return STREAM
             case _:
                 return f"component/{event.code}"

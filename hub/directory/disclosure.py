@@ -36,6 +36,7 @@ from hub.directory.rows import (
 from hub.directory.state import ComponentState, DirectoryState, RegistrationState
 from hub.directory.values import ANY, ComponentRecord, Configuration, Status
 from hub.ports import OPERATOR, Recorded, Row
+from hub.restored import StoreRestored
 
 
 def rows(recorded: Recorded[Event], state: DirectoryState, directory: str) -> Iterator[Row]:
@@ -51,6 +52,8 @@ def rows(recorded: Recorded[Event], state: DirectoryState, directory: str) -> It
         case RegistrationApproved():
             yield from _decided(event, state, at, Status.APPROVED)
             yield from _component(event, state, at, directory)
+        case StoreRestored():
+            return
         case _:
             yield from _component(event, state, at, directory)
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from documents.values import Instant
 from hub.directory.values import Certificate, Configuration, Contact, Csr, Party
+from hub.restored import StoreRestored
 
 
 class TokenIssued(Struct, frozen=True, kw_only=True, tag="TokenIssued.v1"):
@@ -113,4 +114,5 @@ Event = (
     | CertificateRevoked
     | ComponentRevoked
     | ComponentReapproved
+    | StoreRestored
 )

@@ -23,6 +23,8 @@ from msgspec import Struct
 
 from documents.values import Instant
 from hub.errors import LogCorrupt, SettingsError, Unavailable
+from hub.restored import STREAM
+from hub.store.appending import append
 from hub.store.codec import verified
 from hub.store.condition import SCHEMA, condition, connected
 from hub.store.database import SQL, surroundings
@@ -136,6 +138,18 @@ async def restore(url: str, file: Path, *, component: str, copied: Copied = lamb
     await migrate(url)
     await _check(url, manifest)
     return manifest
+
+
+async def record(url: str, topic: str, state: bytes, *, cause: str, now: datetime) -> None:
+    """Let the log of a restored database itself say that it was. Raises Unavailable."""
+    connection = await connected(url)
+    try:
+        with surroundings():
+            await connection.execute(f'set search_path to "{SCHEMA}", pg_temp')
+            async with connection.transaction():
+                await append(connection, stream=STREAM, topic=topic, state=state, cause=cause, now=now)
+    finally:
+        await _left(connection)
 
 
 def size(file: Path) -> int:

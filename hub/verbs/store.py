@@ -7,17 +7,20 @@ from typing import Final, TypeVar
 
 import click
 import msgspec
+from msgspec import Struct
 
 from hub.clock import SystemClock
 from hub.errors import LogCorrupt
+from hub.restored import StoreRestored
 from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettings, Sources
 from hub.store import backup as backups
 from hub.store import migrate as schema
 from hub.store.backup import Manifest
 from hub.store.condition import Condition, condition, connected
 from hub.store.database import surroundings
+from hub.tagged import tag_of
 from hub.verbs.kinds import chosen
-from hub.verbs.operating import AS_JSON
+from hub.verbs.operating import AS_JSON, BY, WHY, operator
 from hub.verbs.progress import progress
 
 T = TypeVar("T")
@@ -28,6 +31,14 @@ KIND: Final = click.option(
     help="Whose it is, if the settings are for several; a message box has those of a gateway.",
 )
 KIB: Final = 1024
+
+
+class Place(Struct, frozen=True):
+    """Whose store it is: the component's code, the name of its embedded database, and how its log writes an event."""
+
+    code: str
+    database: str
+    encode: Callable[[object], bytes]
 
 
 @click.group()
@@ -45,7 +56,7 @@ def status(sources: Sources, *, kind: str | None, as_json: bool) -> None:
     Exit codes: 0 it fits this program, 1 it does not, or it is not there.
     """
 
-    async def work(url: str, _: str) -> Condition:
+    async def work(url: str, _: Place) -> Condition:
         connection = await connected(url)
         try:
             return await condition(connection)
@@ -80,7 +91,7 @@ def backup(sources: Sources, *, file: Path, kind: str | None) -> None:
     if file.exists():
         raise click.UsageError(f"{file} exists. Name a new file; a backup is never overwritten.")
 
-    async def run(url: str, _: str) -> Manifest:
+    async def run(url: str, _: Place) -> Manifest:
         about = await _size(url)
         with progress("KiB copied", about // KIB) as reached:
             return await backups.backup(url, file, now=SystemClock().now(), copied=lambda done: reached(done // KIB))
@@ -95,17 +106,25 @@ def backup(sources: Sources, *, file: Path, kind: str | None) -> None:
 @store.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @KIND
+@WHY
+@BY
 @click.pass_obj
-def restore(sources: Sources, *, file: Path, kind: str | None) -> None:
+def restore(sources: Sources, *, file: Path, kind: str | None, why: str, by: str) -> None:
     """Bring the backup FILE into an empty database, the one that the settings name, and check it.
 
-    All of it arrives, or nothing; then the whole log is read and its chain compared. The component must not run.
+    All of it arrives, or nothing; then the whole log is read and its chain compared, and the newest event in it says
+    who restored it and why. The component must not run.
     """
     backups.read_manifest(file)
 
-    async def run(url: str, component: str) -> Manifest:
+    async def run(url: str, place: Place) -> Manifest:
         with progress("KiB copied", backups.size(file) // KIB) as reached:
-            return await backups.restore(url, file, component=component, copied=lambda done: reached(done // KIB))
+            manifest = await backups.restore(url, file, component=place.code, copied=lambda done: reached(done // KIB))
+        event = StoreRestored(made=manifest.made, head=manifest.head, chain=manifest.chain, why=why, by=by)
+        await backups.record(
+            url, tag_of(event), place.encode(event), cause=f"cli/{operator()}", now=SystemClock().now()
+        )
+        return manifest
 
     try:
         manifest = _with_database(sources, kind, run, makes=True)
@@ -116,39 +135,40 @@ def restore(sources: Sources, *, file: Path, kind: str | None) -> None:
 
 
 def _with_database(
-    sources: Sources, kind: str | None, work: Callable[[str, str], Awaitable[T]], *, makes: bool = False
+    sources: Sources, kind: str | None, work: Callable[[str, Place], Awaitable[T]], *, makes: bool = False
 ) -> T:
-    """Work with the URL of the component's database and its code; an embedded one is only made if `makes`."""
+    """Work with the URL of the component's database, and whose it is; an embedded one is only made if `makes`."""
     from hub import app, logs  # noqa: PLC0415 - `--help` need not load a broker's client
 
     settings = chosen(sources, "gateway" if kind == BOX else kind)
     logs.configure("warning", settings.log.format)
-    code, name = _place(settings, box=kind == BOX)
+    place = _place(settings, box=kind == BOX)
     folder = settings.database.dir
     if settings.database.url.reveal() == EMBEDDED and not makes and not (folder / "data").exists():
         raise click.ClickException(f"There is no database in {folder} yet. The component makes it when it starts.")
 
     async def run() -> T:
-        async with app.database(settings, name) as url:
+        async with app.database(settings, place.database) as url:
             with surroundings():
-                return await work(url, code)
+                return await work(url, place)
 
     return asyncio.run(run())
 
 
-def _place(settings: HubSettings | GatewaySettings | DirectorySettings, *, box: bool) -> tuple[str, str]:
-    """The code of a component, and the name of its embedded database."""
+def _place(settings: HubSettings | GatewaySettings | DirectorySettings, *, box: bool) -> Place:
     from hub.app import hub_id, message_box  # noqa: PLC0415 - as above
     from hub.app.process import DATABASE  # noqa: PLC0415
     from hub.directory_service import process as directory  # noqa: PLC0415
 
     match settings:
         case HubSettings():
-            return hub_id(settings.hub), DATABASE
+            return Place(hub_id(settings.hub), DATABASE, msgspec.msgpack.encode)
+        case GatewaySettings() if box:
+            return Place(message_box.codes(settings)[0], message_box.DATABASE, msgspec.msgpack.encode)
         case GatewaySettings():
-            return message_box.codes(settings)[0], message_box.DATABASE if box else "gateway"
+            return Place(message_box.codes(settings)[0], "gateway", msgspec.json.encode)
         case DirectorySettings():
-            return directory.directory_code(settings.directory), directory.DATABASE
+            return Place(directory.directory_code(settings.directory), directory.DATABASE, msgspec.msgpack.encode)
 
 
 async def _size(url: str) -> int:

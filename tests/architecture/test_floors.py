@@ -85,6 +85,7 @@ FROM_HUB = (
     "hub.logs",
     "hub.mades",
     "hub.ports",
+    "hub.restored",
     "hub.settings",
     "hub.store",
     "hub.values",

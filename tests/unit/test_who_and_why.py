@@ -24,6 +24,7 @@ CHANGES = {
     "participants suspend",
     "payloads erase",
     "points reassign",
+    "store restore",
     "tokens revoke",
 }
 """Commands that change what others rely on, and therefore need a reason."""

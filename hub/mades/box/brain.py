@@ -19,6 +19,7 @@ from hub.mades.box.interface import ANY
 from hub.mades.box.rows import INBOX, OPEN, OUTBOX, RECEIVED, SENT, TESTS, Followed, Leaving, Received, Sent, Tested
 from hub.mades.message import URGENT
 from hub.ports import MessageState, Recorded, Row, Sending
+from hub.restored import STREAM, StoreRestored
 from hub.state import Journal, Table
 from hub.tagged import Tagged
 
@@ -87,7 +88,7 @@ class BoxBrain:
         """The rows an event causes, seen from the state before it."""
         return list(self._rows(recorded))
 
-    def evolve(self, recorded: Recorded[e.Event]) -> None:
+    def evolve(self, recorded: Recorded[e.Event]) -> None:  # noqa: C901 - one arm for each event
         """Fold an event into the state."""
         event, state = recorded.event, self.state
         match event:
@@ -110,6 +111,8 @@ class BoxBrain:
                 state.followed.put(event.message_id, Followed(event.ba_message_id))
             case e.StateTold():
                 self._told(event)
+            case StoreRestored():
+                pass
             case _:
                 assert_never(event)
 
@@ -131,7 +134,7 @@ class BoxBrain:
 
     def stream_of(self, event: e.Event) -> str:
         """The message or test an event belongs to."""
-        return f"message/{event.message_id}"
+        return STREAM if isinstance(event, StoreRestored) else f"message/{event.message_id}"
 
     def _take(self, message: e.MessageReceived) -> Sequence[e.Event]:
         known = self.state.senders.get(message.message_id)
@@ -171,7 +174,7 @@ class BoxBrain:
                 yield self._own(TESTS, event.message_id, _tested(event, at), group=OPEN)
             case e.ConnectivityTestEnded():
                 yield self._own(TESTS, event.message_id, _ended(self.state.tests[event.message_id], event, at))
-            case e.MessageFollowed() | e.StateTold():
+            case e.MessageFollowed() | e.StateTold() | StoreRestored():
                 pass
             case _:
                 assert_never(event)

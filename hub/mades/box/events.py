@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from documents.values import Identifier, Instant
+from hub.restored import StoreRestored
 
 
 class MessageSent(Struct, frozen=True, kw_only=True, tag="MessageSent.v1"):
@@ -84,4 +85,5 @@ Event = (
     | ConnectivityTestEnded
     | MessageFollowed
     | StateTold
+    | StoreRestored
 )
