@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, assert_never, get_args
 
-import msgspec
 from msgspec import Struct
 
 from documents.values import Identifier
@@ -40,7 +39,7 @@ __all__ = ["PROJECTIONS", "BrainSettings", "HubBrain", "Projection", "keyed_mrid
 PROJECTIONS: Final[tuple[Projection, ...]] = tuple(entry.rows for entry in CATALOGUE)
 """Every way out of an event, in the order of their rows."""
 
-_EVENTS: Final = Tagged[e.Event](e.Event)
+_EVENTS: Final = Tagged[e.Event](e.Event, lifts=e.LIFTS)
 
 
 class BrainSettings(Struct, frozen=True):
@@ -194,8 +193,6 @@ class HubBrain:
 
     def decode(self, topic: str, state: bytes) -> e.Event:
         """The event, lifted to the present version. Raises UnknownEvent."""
-        if topic in e.LIFTS:
-            return _lifted(topic, state)
         return _EVENTS.decode(topic, state)
 
     def stream_of(self, event: e.Event) -> str:
@@ -206,14 +203,6 @@ class HubBrain:
 def _reads(projection: Projection, kind: type) -> bool:
     """Whether a projection may make rows of this kind of event; one that no catalogue knows is asked every time."""
     return all(kind in entry.events for entry in CATALOGUE if entry.rows is projection)
-
-
-def _lifted(topic: str, state: bytes) -> e.Event:
-    content: Any = msgspec.msgpack.decode(state)  # builtins of an old shape
-    while topic in e.LIFTS:
-        content = e.LIFTS[topic](content)
-        topic = content["type"]
-    return _EVENTS.decode(topic, msgspec.msgpack.encode(content))
 
 
 def _retried(command: c.RetryMessage) -> e.MessageRetried:

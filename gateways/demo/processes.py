@@ -106,7 +106,9 @@ async def running(
         databases = {name: await _database(postgres, name) for name in ("directory", "hub", *_names(players))}
         written = plan(ports.of, databases, players=players, gateways=gateways)
         children = _children(directory, written, keys)
-        await bootstrap.admit(load(HubSettings, bootstrap.member(directory, "hub") / SETTINGS, {}), written, by="demo")
+        await bootstrap.admit(
+            load(HubSettings, bootstrap.member(directory, "hub") / SETTINGS, {}), written, by="demo", cause="demo"
+        )
         broker = await _found(stack, directory, databases["directory"], written)
         # From here on the directory itself lets the broker know who comes and goes.
         managing_it = {"management": {"url": broker.management_url}}

@@ -12,7 +12,7 @@ from hub.ports import Recorded, Row
 from hub.restored import STREAM, StoreRestored
 from hub.tagged import Tagged
 
-_EVENTS: Final = Tagged[e.Event](e.Event)
+_EVENTS: Final = Tagged[e.Event](e.Event, lifts=e.LIFTS)
 
 
 class DirectoryBrain:
@@ -47,6 +47,8 @@ class DirectoryBrain:
                 return component.decide_revoke(command, state)
             case c.ReapproveComponent():
                 return component.decide_reapprove(command, state)
+            case c.NoteThrownOut():
+                return component.decide_note_thrown_out(command, state)
             case _:
                 assert_never(command)
 
@@ -86,7 +88,7 @@ class DirectoryBrain:
         return _EVENTS.encode(event)
 
     def decode(self, topic: str, state: bytes) -> e.Event:
-        """The event. Raises UnknownEvent."""
+        """The event, lifted to the present version. Raises UnknownEvent."""
         return _EVENTS.decode(topic, state)
 
     def stream_of(self, event: e.Event) -> str:

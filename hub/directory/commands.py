@@ -16,6 +16,7 @@ class IssueToken(Struct, frozen=True, kw_only=True):
     code: str
     party: Party | None
     expires: Instant
+    why: str = ""
     by: str
 
 
@@ -95,6 +96,14 @@ class ReapproveComponent(Struct, frozen=True, kw_only=True):
     by: str
 
 
+class NoteThrownOut(Struct, frozen=True, kw_only=True):
+    """A component was thrown out at the broker by hand."""
+
+    code: str
+    why: str
+    by: str
+
+
 Command = (
     IssueToken
     | WithdrawToken
@@ -106,4 +115,5 @@ Command = (
     | RevokeCertificate
     | RevokeComponent
     | ReapproveComponent
+    | NoteThrownOut
 )

@@ -8,12 +8,20 @@ from typing import Final, assert_never
 from msgspec.structs import replace
 
 from hub.directory import routing
-from hub.directory.commands import Configure, ReapproveComponent, Renew, RevokeCertificate, RevokeComponent
+from hub.directory.commands import (
+    Configure,
+    NoteThrownOut,
+    ReapproveComponent,
+    Renew,
+    RevokeCertificate,
+    RevokeComponent,
+)
 from hub.directory.events import (
     CertificateRevoked,
     CertificatesIssued,
     ComponentReapproved,
     ComponentRevoked,
+    ComponentThrownOut,
     ConfigurationPushed,
     RegistrationApproved,
 )
@@ -38,6 +46,7 @@ ComponentEvent = (
     | CertificateRevoked
     | ComponentRevoked
     | ComponentReapproved
+    | ComponentThrownOut
 )
 
 VALID_MAX: Final = 4
@@ -96,6 +105,12 @@ def decide_reapprove(command: ReapproveComponent, state: DirectoryState) -> tupl
     return (ComponentReapproved(code=command.code, why=command.why, by=command.by),)
 
 
+def decide_note_thrown_out(command: NoteThrownOut, state: DirectoryState) -> tuple[ComponentThrownOut, ...]:
+    """Keep that a component was thrown out at the broker, each time it was. Raises Rejected."""
+    _known(command.code, state)
+    return (ComponentThrownOut(code=command.code, why=command.why, by=command.by),)
+
+
 def after(event: ComponentEvent, state: DirectoryState, at: datetime) -> ComponentState:
     """What the component of an event is once it has happened."""
     if isinstance(event, RegistrationApproved):
@@ -119,6 +134,8 @@ def after(event: ComponentEvent, state: DirectoryState, at: datetime) -> Compone
         case ComponentReapproved():
             status = Status.ACTIVE if known.configuration else Status.APPROVED
             return replace(known, status=status, why=event.why, by=event.by, modified=at)
+        case ComponentThrownOut():
+            return replace(known, why=event.why, by=event.by)
         case _:
             assert_never(event)
 

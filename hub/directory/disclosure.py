@@ -161,7 +161,12 @@ def _board_entry(now: ComponentState) -> BoardEntry:
 def _invitation(event: TokenIssued | TokenWithdrawn, state: DirectoryState, at: datetime) -> Row:
     if isinstance(event, TokenIssued):
         shown = Invitation(
-            fingerprint=event.fingerprint, code=event.code, party=event.party, expires=event.expires, by=event.by
+            fingerprint=event.fingerprint,
+            code=event.code,
+            party=event.party,
+            expires=event.expires,
+            why=event.why,
+            by=event.by,
         )
     else:
         shown = replace(_shown_token(event.fingerprint, state), withdrawn=at)
@@ -170,7 +175,14 @@ def _invitation(event: TokenIssued | TokenWithdrawn, state: DirectoryState, at: 
 
 def _shown_token(fingerprint: str, state: DirectoryState) -> Invitation:
     token = state.tokens[fingerprint]
-    return Invitation(fingerprint=fingerprint, code=token.code, party=token.party, expires=token.expires, by=token.by)
+    return Invitation(
+        fingerprint=fingerprint,
+        code=token.code,
+        party=token.party,
+        expires=token.expires,
+        why=token.why,
+        by=token.by,
+    )
 
 
 def _registered(event: ComponentRegistered, state: DirectoryState, at: datetime) -> Iterator[Row]:

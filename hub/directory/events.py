@@ -1,7 +1,9 @@
 """Every fact the directory's log can hold: frozen structs with a tag `Name.v1` (floor 2).
 
-A fact is never edited. A new shape is `Name.v2` plus a lift from v1 in the brain and a stored sample.
+A fact is never edited. A new shape is `Name.v2` plus a lift from v1 in `LIFTS` and a stored sample.
 """
+
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -10,13 +12,14 @@ from hub.directory.values import Certificate, Configuration, Contact, Csr, Party
 from hub.restored import StoreRestored
 
 
-class TokenIssued(Struct, frozen=True, kw_only=True, tag="TokenIssued.v1"):
+class TokenIssued(Struct, frozen=True, kw_only=True, tag="TokenIssued.v2"):
     """The operator invited a component. `fingerprint` is the SHA-256 of a secret that is kept nowhere."""
 
     fingerprint: str
     code: str
     party: Party | None
     expires: Instant
+    why: str
     by: str
 
 
@@ -103,6 +106,14 @@ class ComponentReapproved(Struct, frozen=True, kw_only=True, tag="ComponentReapp
     by: str
 
 
+class ComponentThrownOut(Struct, frozen=True, kw_only=True, tag="ComponentThrownOut.v1"):
+    """The operator took its login at the broker away and closed its connections; the directory lists it as before."""
+
+    code: str
+    why: str
+    by: str
+
+
 Event = (
     TokenIssued
     | TokenWithdrawn
@@ -114,5 +125,14 @@ Event = (
     | CertificateRevoked
     | ComponentRevoked
     | ComponentReapproved
+    | ComponentThrownOut
     | StoreRestored
 )
+
+
+def _invited_without_reason(old: dict[str, Any]) -> dict[str, Any]:
+    return {**old, "type": "TokenIssued.v2", "why": ""}
+
+
+LIFTS: Final[dict[str, Any]] = {"TokenIssued.v1": _invited_without_reason}
+"""Old topic -> function from its decoded builtins to those of the next version."""

@@ -32,6 +32,7 @@ def decide_issue(command: IssueToken, state: DirectoryState, now: datetime) -> t
             code=command.code,
             party=command.party,
             expires=command.expires,
+            why=command.why,
             by=command.by,
         ),
     )
@@ -82,7 +83,7 @@ def evolve_token(
     """Fold what happens to an invitation."""
     match event:
         case TokenIssued():
-            token = TokenState(code=event.code, party=event.party, expires=event.expires, by=event.by)
+            token = TokenState(code=event.code, party=event.party, expires=event.expires, why=event.why, by=event.by)
             state.tokens.put(event.fingerprint, token)
         case TokenWithdrawn():
             state.tokens.put(event.fingerprint, replace(state.tokens[event.fingerprint], withdrawn=at))

@@ -88,4 +88,5 @@ class Invitation(Struct, frozen=True, kw_only=True, rename="camel"):
     expires: Instant
     used: Instant | None = None
     withdrawn: Instant | None = None
+    why: str = ""
     by: str = ""

@@ -23,6 +23,7 @@ class TokenState(Struct, frozen=True, kw_only=True):
     code: str
     party: Party | None
     expires: Instant
+    why: str = ""
     by: str
     used: Instant | None = None
     withdrawn: Instant | None = None

@@ -36,6 +36,7 @@ from hub.values import Role
 SETTINGS: Final = "settings.toml"
 SECRET_BYTES: Final = 32
 EVERYBODY: Final = 100_000
+PLANNED: Final = "named in the platform file"
 VERBS: Final = {Role.DSO: "dso", Role.AGR: "agr", Role.BRP: "agr"}
 
 
@@ -57,8 +58,8 @@ def member(folder: Path, name: str) -> Path:
     return folder / "members" / name
 
 
-async def found(folder: Path, plan: Plan, *, by: str) -> Founded:
-    """Make what is missing of the platform in this folder.
+async def found(folder: Path, plan: Plan, *, why: str = PLANNED, by: str, cause: str) -> Founded:
+    """Make what is missing of the platform in this folder; `why`, `by` whom and the `cause` are kept in both logs.
 
     Raises:
         SettingsError: settings, authority or a database cannot be used.
@@ -66,26 +67,26 @@ async def found(folder: Path, plan: Plan, *, by: str) -> Founded:
         Rejected: somebody cannot be admitted, in the words of the rule (R1).
     """
     made = _found_parts(folder, plan)
-    made += [f"participant {name}" for name in await admit(_hub_settings(folder), plan, by=by)]
-    async with _founding(folder, plan, by=by) as founder:
+    made += [f"participant {name}" for name in await admit(_hub_settings(folder), plan, why=why, by=by, cause=cause)]
+    async with _founding(folder, plan, why=why, by=by, cause=cause) as founder:
         made += [f"keys and certificates of {name}" for name in await enrol(founder, folder, plan)]
         if member(folder, "broker").exists():
             await _found_broker(founder, folder, plan)
     return Founded(folder=folder, made=tuple(made), next=tuple(_next(folder, plan)))
 
 
-async def admit(settings: HubSettings, plan: Plan, *, by: str) -> list[str]:
+async def admit(settings: HubSettings, plan: Plan, *, why: str = PLANNED, by: str, cause: str) -> list[str]:
     """Make everybody new in the plan a participant (R1); returns their names. Raises Rejected."""
     async with operating(settings) as (desk, store):
         items = await store.rows.list(Scope(OPERATOR), PARTICIPANTS, limit=EVERYBODY)
         known = {row.participant for item in items if (row := decoded(item, Participant))}
-        new = [each for each in admissions(plan, by=by) if each.participant not in known]
+        new = [each for each in admissions(plan, why=why, by=by) if each.participant not in known]
         for each in new:
-            await desk.submit(each, cause=f"init/{by}")
+            await desk.submit(each, cause=cause)
     return [each.name for each in new]
 
 
-def admissions(plan: Plan, *, by: str) -> list[AddParticipant]:
+def admissions(plan: Plan, *, why: str = PLANNED, by: str) -> list[AddParticipant]:
     """What makes everybody in the plan a participant (R1)."""
     return [
         AddParticipant(
@@ -93,7 +94,7 @@ def admissions(plan: Plan, *, by: str) -> list[AddParticipant]:
             role=each.role,
             name=each.name,
             brp=plan.code(each.brp) if each.brp else None,
-            why="named in the platform file",
+            why=why,
             by=by,
         )
         for each in plan.participants
@@ -185,12 +186,12 @@ def _found_parts(folder: Path, plan: Plan) -> list[str]:
 
 
 @asynccontextmanager
-async def _founding(folder: Path, plan: Plan, *, by: str) -> AsyncIterator[Founder]:
+async def _founding(folder: Path, plan: Plan, *, why: str, by: str, cause: str) -> AsyncIterator[Founder]:
     # No environment: what is meant for one process would reach the other too.
     settings = load(DirectorySettings, directory_folder(folder) / SETTINGS, {})
-    async with opened(settings) as directory:
+    async with opened(settings, cause=cause) as directory:
         await _settings_of_participants(directory, folder, plan)
-        yield Founder(directory, plan.directory.url, plan.organization, by)
+        yield Founder(directory, plan.directory.url, plan.organization, by, why)
 
 
 async def _settings_of_participants(directory: Directory, folder: Path, plan: Plan) -> None:

@@ -61,10 +61,11 @@ class Directory(Reading):
         authority: Authority,
         clock: Clock | None = None,
         ttl: timedelta = TTL,
+        cause: str = "directory",
     ) -> None:
-        """`ttl` is how long a copy may be used without news."""
+        """`ttl` is how long a copy may be used without news; `cause` is what the log keeps with all that is done."""
         super().__init__(code, store=store, authority=authority, clock=clock or SystemClock(), ttl=ttl)
-        self._brain = DirectoryBrain(code)
+        self._brain, self._cause = DirectoryBrain(code), cause
         self._desk = Desk(self._brain, store.log, store.commit, clock=self.clock, bells=Bells())
         self.ended = asyncio.Event()
         """Set when the desk works no longer, whatever the reason."""
@@ -83,12 +84,14 @@ class Directory(Reading):
 
     # What the operator does.
 
-    async def invite(self, code: str, party: Party | None, *, by: str, validity: timedelta = TOKEN_VALIDITY) -> str:
+    async def invite(
+        self, code: str, party: Party | None, *, why: str = "", by: str, validity: timedelta = TOKEN_VALIDITY
+    ) -> str:
         """A one-time token for this code. It is told once and stored nowhere. Raises Rejected."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
         expires = self.clock.now() + validity
         await self._submit(
-            c.IssueToken(fingerprint=fingerprint_of(secret), code=code, party=party, expires=expires, by=by)
+            c.IssueToken(fingerprint=fingerprint_of(secret), code=code, party=party, expires=expires, why=why, by=by)
         )
         return secret
 
@@ -130,6 +133,10 @@ class Directory(Reading):
     async def revoke_certificate(self, certificate_id: str, *, why: str, by: str) -> bool:
         """Trust a certificate no longer; whether that changed anything. Raises Rejected."""
         return await self._changed(c.RevokeCertificate(certificate_id=certificate_id, why=why, by=by))
+
+    async def note_thrown_out(self, code: str, *, why: str, by: str) -> None:
+        """Keep that a component was thrown out at the broker by hand. Raises Rejected."""
+        await self._submit(c.NoteThrownOut(code=code, why=why, by=by))
 
     # What components do.
 
@@ -195,7 +202,15 @@ class Directory(Reading):
         await self.configure(self.code, configuration)
 
     async def enrol(
-        self, folder: Path, code: str, party: Party, contact: Contact, *, by: str, url: str = ""
+        self,
+        folder: Path,
+        code: str,
+        party: Party,
+        contact: Contact,
+        *,
+        by: str,
+        why: str = "enrolled by the operator",
+        url: str = "",
     ) -> RegistrationAnswer:
         """Register and approve a component on this machine in one go: its keys and certificates are in `folder` then.
 
@@ -209,7 +224,7 @@ class Directory(Reading):
             if left.code == code and left.status is Status.PENDING:
                 await self.reject(left.registration, why="registered anew", by=by)
         waiting = await self.register(request, token=None, party=party)
-        await self.approve(waiting.registration, why="enrolled by the operator", by=by)
+        await self.approve(waiting.registration, why=why, by=by)
         answer = await self.answer(code, waiting.registration)
         await asyncio.to_thread(enrolment.keep, folder, url, answer, at=self.clock.now())
         return answer
@@ -249,4 +264,4 @@ class Directory(Reading):
 
     async def _submit(self, command: c.Command) -> Outcome:
         await self._desk.catch_up()
-        return await self._desk.submit(command, cause=f"directory/{type(command).__name__}")
+        return await self._desk.submit(command, cause=f"{self._cause}/{type(command).__name__}")

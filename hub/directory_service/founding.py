@@ -29,12 +29,13 @@ class ServerFiles(Struct, frozen=True):
 
 
 class Founder(Struct, frozen=True):
-    """A running directory and the address it is reached at; `by` is who founds."""
+    """A running directory and the address it is reached at; `by` is who founds, and `why`."""
 
     directory: Directory
     url: str
     organization: str
     by: str
+    why: str = "enrolled by the operator"
 
     async def enrol(self, folder: Path, code: str, party: Party) -> None:
         """Fill a component's folder; one that is filled only learns where the directory is now. Raises Rejected."""
@@ -43,7 +44,7 @@ class Founder(Struct, frozen=True):
             credentials.write(folder / enrolment.COMPONENT, msgspec.json.encode(told))
             return
         contact = Contact(organization=self.organization, person="", email="", phone="")
-        await self.directory.enrol(folder, code, party, contact, by=self.by, url=self.url)
+        await self.directory.enrol(folder, code, party, contact, by=self.by, why=self.why, url=self.url)
 
     async def enrol_broker(self, folder: Path, code: str, *, hosts: Sequence[str]) -> ServerFiles:
         """Fill the broker's folder, with what its listener needs under these names. Raises Rejected."""

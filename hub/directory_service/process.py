@@ -76,8 +76,10 @@ async def _first_of(*events: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def opened(settings: DirectorySettings) -> AsyncIterator[Directory]:
+async def opened(settings: DirectorySettings, *, cause: str = "directory") -> AsyncIterator[Directory]:
     """The running directory on its own store, beside whatever other process works on the same log.
+
+    `cause` is what the log keeps with all that is done.
 
     Raises SettingsError, Unavailable.
     """
@@ -95,7 +97,11 @@ async def opened(settings: DirectorySettings) -> AsyncIterator[Directory]:
             )
         )
         directory = Directory(
-            directory_code(chosen), store=store, authority=authority, ttl=timedelta(seconds=chosen.ttl_s)
+            directory_code(chosen),
+            store=store,
+            authority=authority,
+            ttl=timedelta(seconds=chosen.ttl_s),
+            cause=cause,
         )
         yield await stack.enter_async_context(directory.running())
 

@@ -4,14 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 import msgspec
 from msgspec import Struct
 
+from hub.errors import Rejected, SettingsError, Unavailable
 from hub.mades.topology import Registered
 from hub.settings import DirectorySettings, Sources
+from hub.verbs.operating import BY, WHY
+from hub.verbs.operating import operator as who_types
+
+if TYPE_CHECKING:
+    from hub.directory_service import Directory
 
 T = TypeVar("T")
 _LIMIT: Final = 1000
@@ -84,13 +90,20 @@ def status(operator: Operator) -> None:
 
 @broker.command()
 @click.argument("code")
+@WHY
+@BY
 @click.pass_obj
-def revoke(operator: Operator, code: str) -> None:
-    """Throw the component CODE out: its connections are closed now, and it cannot log in again."""
+def revoke(operator: Operator, code: str, why: str, by: str) -> None:
+    """Throw the component CODE out: its connections are closed now, and it cannot log in again.
+
+    Who did it and why is kept in the log of the component directory, as its settings say. Where that cannot be
+    written CODE is out all the same, and the command ends with 1.
+    """
     from hub.mades import provision as work  # noqa: PLC0415 - as above
 
     was_in = _managed(operator, lambda management: work.revoke(management, code))
     click.echo(f"{code} is {'now' if was_in else 'already'} out.")
+    _note(operator.sources, code, why=why, by=by)
     click.echo(
         "Revoke it at the component directory too, or in your list: else the next provisioning lets it in again."
     )
@@ -113,17 +126,33 @@ def dead_letters(operator: Operator, limit: int) -> None:
     click.echo(f"Dead letters: {max(count, len(letters))}.")
 
 
+def _note(sources: Sources, code: str, *, why: str, by: str) -> None:
+    """Keep who threw CODE out, and why. Ends with 1 when that cannot be: it is out already, for time matters."""
+    try:
+        _with_directory(sources, lambda directory: directory.note_thrown_out(code, why=why, by=by))
+    except (SettingsError, Unavailable, Rejected) as error:
+        raise click.ClickException(
+            f"The log of the component directory does not say so: {error} Give its settings, and repeat the command "
+            "when it can be reached; until then keep by whom and why."
+        ) from error
+
+
 def _registered(sources: Sources) -> list[Registered]:
     """Raises SettingsError, Unavailable."""
+    return _with_directory(sources, lambda directory: directory.registered())
+
+
+def _with_directory(sources: Sources, work: Callable[["Directory"], Awaitable[T]]) -> T:
+    """Do something with the directory's log. Raises SettingsError, Unavailable, Rejected."""
     from hub import logs  # noqa: PLC0415 - as above
     from hub.directory_service import process  # noqa: PLC0415 - as above
 
     settings = sources.load(DirectorySettings)
     logs.configure("warning", settings.log.format)
 
-    async def run() -> list[Registered]:
-        async with process.opened(settings) as directory:
-            return await directory.registered()
+    async def run() -> T:
+        async with process.opened(settings, cause=f"cli/{who_types()}") as directory:
+            return await work(directory)
 
     return asyncio.run(run())
 

@@ -16,7 +16,7 @@ from hub.directory.values import Party, Status
 from hub.errors import Rejected
 from hub.mades.certificates import CertificateType
 from hub.settings import DirectorySettings, Sources
-from hub.verbs.operating import AS_JSON, BY, WHY
+from hub.verbs.operating import AS_JSON, BY, MAY_WHY, WHY, operator
 
 if TYPE_CHECKING:
     from hub.directory_service import Directory
@@ -71,14 +71,15 @@ def tokens() -> None:
 @click.argument("code")
 @click.option("--party", type=click.Choice(PARTIES, case_sensitive=False), help="What it is; else said at approval.")
 @click.option("--days", type=click.IntRange(1, 365), default=7, help="Days until it expires.")
+@MAY_WHY
 @BY
 @click.pass_obj
-def issue(sources: Sources, code: str, party: str | None, days: int, by: str) -> None:
+def issue(sources: Sources, *, code: str, party: str | None, days: int, why: str, by: str) -> None:
     """Make a token for CODE (a participant's EIC or GLN) and print it. It is told once and stored nowhere."""
     click.echo(
         _with_directory(
             sources,
-            lambda it: it.invite(_code(code), _party(party), by=by, validity=timedelta(days=days)),
+            lambda it: it.invite(_code(code), _party(party), why=why, by=by, validity=timedelta(days=days)),
         )
     )
 
@@ -287,7 +288,7 @@ def _with_directory(sources: Sources, work: Callable[["Directory"], Awaitable[T]
     logs.configure("warning", settings.log.format)
 
     async def run() -> T:
-        async with process.opened(settings) as opened:
+        async with process.opened(settings, cause=f"cli/{operator()}") as opened:
             done = await work(opened)
             if admits:
                 await _fit_broker(opened, settings)

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from hub.errors import Rejected
-from hub.verbs.operating import operator
+from hub.verbs.operating import AS_JSON, BY, operator
 
 
 @click.command()
@@ -18,11 +18,14 @@ from hub.verbs.operating import operator
     type=click.Path(dir_okay=False, path_type=Path),
     help="Who takes part (TOML); by default platform.toml in FOLDER, which is made on the first run.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-def init(folder: Path, platform: Path | None, *, as_json: bool) -> None:
+@click.option("--why", default="named in the platform file", help="The reason, kept in the logs.")
+@BY
+@AS_JSON
+def init(folder: Path, platform: Path | None, *, why: str, by: str, as_json: bool) -> None:
     """Make a platform in FOLDER: authority, directory, broker, hub, and everybody in the platform file.
 
-    Run it again after each change of the file: it adds what is new, and changes nothing else. Prints what to do next.
+    Run it again after each change of the file: it adds what is new, and changes nothing else. Who is new is an event,
+    with who admitted it and why. Prints what to do next.
     """
     from hub import logs  # noqa: PLC0415 - `--help` need not load a database's client
     from hub.directory_service import bootstrap  # noqa: PLC0415
@@ -34,7 +37,7 @@ def init(folder: Path, platform: Path | None, *, as_json: bool) -> None:
     if platform is None and not chosen.exists():
         chosen.write_text(EXAMPLE, "utf-8")
     try:
-        done = asyncio.run(bootstrap.found(folder, read(chosen), by=operator()))
+        done = asyncio.run(bootstrap.found(folder, read(chosen), why=why, by=by, cause=f"init/{operator()}"))
     except Rejected as error:
         raise click.ClickException(error.text) from None
     if as_json:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WHY: Final = click.option("--why", required=True, help="The reason, kept in the log.")
+MAY_WHY: Final = click.option("--why", default="", help="The reason, kept in the log.")
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 

@@ -186,11 +186,12 @@ async def test_the_commands_do_all_this_for_an_operator(rabbit: RabbitTls, tmp_p
         return await asyncio.to_thread(CliRunner().invoke, verb, [*options, *words])
 
     assert (await tps("provision", "--components", str(listed))).output == "4 components, 0 made, 0 removed.\n"
-    revoked = await tps("revoke", ALPHA)
-    assert (revoked.exit_code, revoked.output.splitlines()[0]) == (0, f"{ALPHA} is now out.")
+    revoked = await tps("revoke", ALPHA, "--why", "keys stolen")
+    assert (revoked.exit_code, revoked.output.splitlines()[0]) == (1, f"{ALPHA} is now out.")
+    assert "log of the component directory does not say so" in revoked.output
     shown = (await tps("status")).output.splitlines()
     assert f"{ALPHA}  may not log in" in "\n".join(shown)
     assert shown[-1] == "Dead letters: 0."
     assert (await tps("dead-letters")).output == "Dead letters: 0.\n"
-    refused = await tps("revoke", "provisioner")
+    refused = await tps("revoke", "provisioner", "--why", "a mistake")
     assert (refused.exit_code, "runs the broker" in refused.output) == (1, True)

@@ -94,7 +94,7 @@ async def platform(folder: Path) -> AsyncIterator[Night]:
         urls = {name: await servers["db"].database(name) for name in ("directory", *NAMES)}
         urls["hub"], urls["new"] = await servers["hub-db"].database("hub"), await servers["new-db"].database("hub")
         plan = planned(ports, urls.__getitem__)
-        await bootstrap.found(folder / "tps", plan, by="ops")
+        await bootstrap.found(folder / "tps", plan, by="ops", cause="test")
         for name in NAMES:
             (folder / name).symlink_to(bootstrap.member(folder / "tps", name))
         broker = await stack.enter_async_context(await _broker(folder / "tps", plan))

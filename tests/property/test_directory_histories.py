@@ -52,6 +52,7 @@ ACTS: Final[dict[str, Callable[[World, str, str], Any]]] = {  # whatever they re
     "renew": lambda world, code, _: world.do(c.Renew(code=code, certificates=certificates())),
     "revoke": lambda world, code, _: world.do(c.RevokeComponent(code=code, why="x", by="y")),
     "reapprove": lambda world, code, _: world.do(c.ReapproveComponent(code=code, why="x", by="y")),
+    "throw out": lambda world, code, _: world.do(c.NoteThrownOut(code=code, why="x", by="y")),
     "revoke one": revoke_one,
 }
 CODES: Final = st.sampled_from(sorted(EVERYBODY))

@@ -173,9 +173,10 @@ def test_a_list_of_participants_that_is_none_is_refused_with_words(tmp_path: Pat
 
 def test_what_cannot_be_done_ends_with_1_and_wrong_usage_with_2_both_with_words(shell: Shell) -> None:
     shell.run("directory", "init")
-    shell.run("directory", "tokens", "issue", CODE)
+    shell.run("directory", "tokens", "issue", CODE, "--why", "contract 12", "--by", "ada")
     (token,) = json.loads(shell.run("directory", "tokens", "list", "--json"))
 
+    assert (token["why"], token["by"]) == ("contract 12", "ada")
     assert token["fingerprint"][:16] in shell.run("directory", "tokens", "list")
     assert shell.run("directory", "tokens", "withdraw", token["fingerprint"][:12], "--why", "typo") == "Withdrawn."
     assert "already" in shell.run("directory", "tokens", "withdraw", token["fingerprint"], "--why", "typo")

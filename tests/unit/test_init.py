@@ -3,8 +3,10 @@
 import asyncio
 import json
 import shutil
+from getpass import getuser
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -43,7 +45,7 @@ class Site:
         return read(self._file)
 
     async def found(self, *participants: str) -> bootstrap.Founded:
-        return await bootstrap.found(self.folder, self.plan(*participants), by="kim")
+        return await bootstrap.found(self.folder, self.plan(*participants), by="kim", cause="test")
 
     async def registered(self) -> list[Registered]:
         settings = load(DirectorySettings, self.folder / "directory" / "settings.toml", {})
@@ -76,6 +78,26 @@ async def test_r1_one_command_makes_a_platform_whose_participants_are_admitted_a
         "A01:45X-AGR-ALPHA--N": "AGR",
     }
     assert await site.admitted() == 3
+
+
+async def test_who_made_the_platform_and_why_is_kept_in_both_logs(tmp_path: Path, database_url: DatabaseUrl) -> None:
+    site = Site(tmp_path / "platform", await database_url(), await database_url())
+    site.plan(NORTH)
+    arguments = ["init", str(site.folder), "--platform", str(tmp_path / "platform.toml"), "--why", "tender 7"]
+
+    result = await asyncio.to_thread(CliRunner().invoke, tps, [*arguments, "--by", "ada"])
+
+    assert result.exit_code == 0, result.output
+    hub = load(HubSettings, site.folder / "members" / "hub" / "settings.toml", {})
+    async with operating(hub) as (_, store):
+        (added,) = [event async for event in store.log.read()]
+    directory = load(DirectorySettings, site.folder / "directory" / "settings.toml", {})
+    async with opened(directory) as running:
+        decided = {entry.code: (entry.why, entry.by) for entry in await running.board()}
+    content = msgspec.msgpack.decode(added.state)
+    assert (content["why"], content["by"], added.cause) == ("tender 7", "ada", f"init/{getuser()}")
+    assert decided["A10:5790000000005"] == ("tender 7", "ada")
+    assert decided["A01:45X-TPS-HUB-DEM8"] == ("tender 7", "ada")
 
 
 async def test_r1_the_directory_knows_where_to_ask_who_takes_part(site: Site) -> None:

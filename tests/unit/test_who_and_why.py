@@ -14,6 +14,7 @@ from tests.operated import ALPHA, HUB_CODE, run
 
 CHANGES = {
     "assets reassign",
+    "broker revoke",
     "directory approve",
     "directory reapprove",
     "directory reject",
@@ -28,7 +29,7 @@ CHANGES = {
     "tokens revoke",
 }
 """Commands that change what others rely on, and therefore need a reason."""
-BEGINNINGS = {"participants add", "tokens issue"}
+BEGINNINGS = {"directory tokens issue", "init", "participants add", "tokens issue"}
 """Commands that may be given one."""
 UNLESS_ONLY_CHECKED = {"projections rebuild"}
 """Commands that need one when they change something, and say so themselves."""
