@@ -24,14 +24,25 @@ from tests.bench import assets as registering
 from tests.bench import audit as auditing
 from tests.bench import documents as reading
 from tests.bench import growth as growing
+from tests.bench import implications, rebuild, report
 from tests.bench import limits as limiting
 from tests.bench import messages as messaging
 from tests.bench import polls as polling
-from tests.bench import rebuild, report
 from tests.bench import schedules as planning
 from tests.bench.report import Figure
 
-EVERYTHING: Final = ("limits", "schedules", "assets", "growth", "polls", "documents", "messages", "audit", "rebuild")
+EVERYTHING: Final = (
+    "limits",
+    "schedules",
+    "assets",
+    "growth",
+    "polls",
+    "documents",
+    "messages",
+    "audit",
+    "rebuild",
+    "implications",
+)
 
 
 class Bench:
@@ -162,6 +173,7 @@ def audit(place: Bench, *, records: int, size: int, repeats: int) -> None:
 
 
 bench.add_command(rebuild.bench, "rebuild")
+bench.add_command(implications.bench, "implications")
 
 
 if __name__ == "__main__":
