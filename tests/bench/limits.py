@@ -6,7 +6,7 @@ share is the number itself, in watts.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -15,11 +15,12 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
-from tests.bench import measures
+from tests.bench import bare_chain, measures
 from tests.bench.product import Client, Product, asset, product
 from tests.bench.report import Figure, by_process, figure
 
 FAMILY: Final = "limits"
+BOUND: Final = "bare chain"
 PAUSE_S: Final = 0.1
 """Between two limits of an idle platform, for acknowledgements and receipts to end."""
 PATIENCE_S: Final = 120.0
@@ -33,7 +34,7 @@ class Plan(Struct, frozen=True):
     """How much is measured: for each number of `affected` AGRs, so many `idle` limits, and `seconds` of many.
 
     `in_flight` are deliveries on their way in a sustained run; `load_part` is the rate under load, as a part of what
-    was sustained.
+    was sustained, `bare` the limits of a run of the bare chain.
     """
 
     affected: Sequence[int] = (1, 3, 30)
@@ -42,6 +43,7 @@ class Plan(Struct, frozen=True):
     seconds: float = 5.0
     load_part: float = 0.5
     repeats: int = 3
+    bare: int = 300
 
 
 class Run(Struct, frozen=True):
@@ -172,19 +174,39 @@ class Limits:
 
 
 async def measured(folder: Path, plan: Plan) -> list[Figure]:
-    """Every figure of the family, on a platform of its own."""
-    agrs = max(plan.affected)
+    """Every figure of the family: of the bare chain, then of platforms with no more AGRs than are affected."""
+    chained = len(bare_chain.AGRS)
+    bound = await bare_chain.measured(
+        folder / "bare",
+        idle=plan.idle,
+        many=plan.bare,
+        in_flight=max(1, plan.in_flight // chained),
+        pause_s=PAUSE_S,
+        repeats=plan.repeats,
+    )
+    few = [affected for affected in plan.affected if affected <= chained]
+    many = [affected for affected in plan.affected if affected > chained]
+    figures: list[Figure] = []
+    for sizes in filter(None, (few, *([size] for size in many))):
+        figures += await _with(folder / f"{max(sizes)}-agrs", sizes, plan, {chained: bound})
+    return figures
+
+
+async def _with(folder: Path, sizes: Sequence[int], plan: Plan, bounds: Mapping[int, bare_chain.Bound]) -> list[Figure]:
+    """The figures for these numbers of affected AGRs, on a platform of its own."""
+    agrs = max(sizes)
+    folder.mkdir()
     async with product(folder, agrs=agrs) as platform:
         await platform.register({agr.name: [number] for number, agr in enumerate(platform.agrs)})
         limits = Limits(platform, count(1))
         async with limits.listening():
             await limits.sustained(agrs, 1.0, 10)  # warm
-            found = [each for affected in plan.affected for each in await _of(limits, affected, plan)]
+            found = [each for size in sizes for each in await _of(limits, size, plan, bounds.get(size))]
         return [*found, by_process(FAMILY, f"memory, {agrs} AGRs", "MB", [platform.memory_mb()])]
 
 
-async def _of(limits: Limits, affected: int, plan: Plan) -> list[Figure]:
-    """The figures for so many affected AGRs."""
+async def _of(limits: Limits, affected: int, plan: Plan, bound: "bare_chain.Bound | None") -> list[Figure]:
+    """The figures for so many affected AGRs, beside those of a bare chain of as many."""
     idle, sustained, loaded = [], [], []
     for _ in range(plan.repeats):
         idle.append(await limits.idle(affected, plan.idle))
@@ -192,17 +214,31 @@ async def _of(limits: Limits, affected: int, plan: Plan) -> list[Figure]:
         loaded.append(await limits.at_rate(affected, plan.load_part * sustained[-1].per_s, plan.seconds))
     who = f"to {affected} AGR{'s' if affected > 1 else ''}"
     per_delivery = [{name: ms / len(run.took_s) / affected for name, ms in run.cpu_ms.items()} for run in sustained]
+    bare_ms = bound.idle_ms if bound else {}
+    rates, costs = (bound.per_s, [ms / affected for ms in bound.cpu_ms]) if bound else ([], [])
     return [
-        *_latencies(f"limit {who}, idle", idle),
-        *_latencies(f"limit {who}, at {plan.load_part:.0%} of the most", loaded),
-        figure(FAMILY, f"limits {who}, sustained", "per s", [run.per_s for run in sustained]),
+        *_latencies(f"limit {who}, idle", idle, bare_ms),
+        *_latencies(f"limit {who}, at {plan.load_part:.0%} of the most", loaded, {}),
+        figure(
+            FAMILY, f"limits {who}, sustained", "per s", [run.per_s for run in sustained], bound=rates, bound_is=BOUND
+        ),
         figure(FAMILY, f"deliveries {who}, sustained", "per s", [affected * run.per_s for run in sustained]),
-        by_process(FAMILY, f"CPU of a delivery {who}", "ms", per_delivery),
+        by_process(FAMILY, f"CPU of a delivery {who}", "ms", per_delivery, bound=costs, bound_is=BOUND),
     ]
 
 
-def _latencies(what: str, runs: Sequence[Run]) -> list[Figure]:
-    return [figure(FAMILY, f"{what}, p{p}", "ms", [run.latency_ms(p) for run in runs]) for p in (50, 99)]
+def _latencies(what: str, runs: Sequence[Run], bound_ms: Mapping[int, list[float]]) -> list[Figure]:
+    return [
+        figure(
+            FAMILY,
+            f"{what}, p{p}",
+            "ms",
+            [run.latency_ms(p) for run in runs],
+            bound=bound_ms.get(p, ()),
+            bound_is=BOUND,
+        )
+        for p in bare_chain.PERCENTS
+    ]
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

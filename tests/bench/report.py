@@ -60,7 +60,7 @@ def figure(
         value=measures.middle(values),
         spread=measures.spread(values),
         repeats=len(values),
-        bound_is=bound_is,
+        bound_is=bound_is if bound else "",
         bound=measures.middle(bound) if bound else None,
         ratio=measures.middle([value / of for value, of in zip(values, bound, strict=True)]) if bound else None,
     )

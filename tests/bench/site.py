@@ -32,6 +32,14 @@ DIRECTORY_ID = "45X-TPS-DIR-DEMS"
 MEMBERS = {"sender": (ALPHA, Party.AGR), "receiver": (HUB, Party.HUB)}
 
 
+class Ground(Struct, frozen=True):
+    """What components stand on: PostgreSQL, and the processes so far; everybody's keys are in `folder`."""
+
+    folder: Path
+    postgres: EmbeddedPostgres
+    processes: Mapping[str, int]
+
+
 class Site(Struct, frozen=True):
     """The running platform: the line to the sender, and who runs as which process."""
 
@@ -47,6 +55,19 @@ async def site(folder: Path, *, broker: str) -> AsyncIterator[Site]:
     Raises:
         Unavailable: no RabbitMQ can be had.
     """
+    async with ground(folder, MEMBERS, broker=broker) as place, AsyncExitStack() as stack:
+        children = {name: await _component(stack, place, name) for name in ("receiver", "sender")}
+        processes = {name: child.pid for name, child in children.items()} | dict(place.processes)
+        yield Site(children["sender"], processes, {name: folder / name for name in MEMBERS})
+
+
+@asynccontextmanager
+async def ground(folder: Path, members: Mapping[str, tuple[str, Party]], *, broker: str) -> AsyncIterator[Ground]:
+    """Directory, PostgreSQL and broker for as long as the block lasts, with these members (by name: code and party).
+
+    Raises:
+        Unavailable: no RabbitMQ can be had.
+    """
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(EmbeddedPostgres(folder / "database", durable=True))
         settings = Chosen(id=DIRECTORY_ID, dir=folder / "directory", hosts=HOST, port=0)
@@ -55,17 +76,16 @@ async def site(folder: Path, *, broker: str) -> AsyncIterator[Site]:
         directory = Directory(f"A01:{DIRECTORY_ID}", store=store, authority=authority)
         await stack.enter_async_context(directory.running())
         founder = Founder(directory, await stack.enter_async_context(serving(directory, settings)), "Bench", "bench")
-        for name, (code, party) in MEMBERS.items():
+        for name, (code, party) in members.items():
             await founder.enrol(folder / name, code, party)
         (folder / "broker").mkdir()
         files = await founder.enrol_broker(folder / "broker", BROKER, hosts=[HOST])
         url, broker_pid = await (_rabbitmq if broker == "rabbitmq" else _embedded)(stack, folder, files, directory)
         await founder.tell_broker(BROKER, url)
-        children = {name: await _component(stack, folder, postgres, name) for name in ("receiver", "sender")}
-        processes = {name: child.pid for name, child in children.items()} | {"postgresql": postgres.pid}
+        processes = {"postgresql": postgres.pid}
         if broker_pid is not None:
             processes["broker"] = broker_pid
-        yield Site(children["sender"], processes, {name: folder / name for name in MEMBERS})
+        yield Ground(folder, postgres, processes)
 
 
 async def _embedded(
@@ -77,8 +97,8 @@ async def _embedded(
         str(files.authority),
         {each.code: (each.party.value, each.suffix) for each in await directory.registered()},
     )
-    child, said = await _child(stack, folder, "broker", given)
-    return str(said["url"]), child.pid
+    process, said = await child(stack, folder, "broker", given)
+    return str(said["url"]), process.pid
 
 
 async def _rabbitmq(
@@ -90,22 +110,21 @@ async def _rabbitmq(
     return f"amqps://{HOST}:{node.port}/{VIRTUAL_HOST}", measures.named("beam.smp")
 
 
-async def _component(
-    stack: AsyncExitStack, folder: Path, postgres: EmbeddedPostgres, name: str
-) -> asyncio.subprocess.Process:
+async def _component(stack: AsyncExitStack, place: Ground, name: str) -> asyncio.subprocess.Process:
     code, party = MEMBERS[name]
-    database = await postgres.database(name)
+    database = await place.postgres.database(name)
     await migrate(database)
-    child, _ = await _child(stack, folder, "component", Given(code, party.value, str(folder / name), database))
-    return child
+    given = Given(code, party.value, str(place.folder / name), database)
+    process, _ = await child(stack, place.folder, "component", given)
+    return process
 
 
-async def _child(
+async def child(
     stack: AsyncExitStack, folder: Path, module: str, given: Struct
 ) -> tuple[asyncio.subprocess.Process, dict[str, Any]]:
     """A process of the bench that has said its first word; it ends when its input does."""
     with (folder / f"{module}.log").open("ab") as log:
-        child = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             f"tests.bench.{module}",
@@ -116,8 +135,8 @@ async def _child(
             limit=1 << 26,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    stack.push_async_callback(_end, child)
-    return child, await answer(child, dict[str, Any])
+    stack.push_async_callback(_end, process)
+    return process, await answer(process, dict[str, Any])
 
 
 async def answer(child: asyncio.subprocess.Process, kind: type[Any]) -> Any:  # Any: of that type
