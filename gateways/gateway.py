@@ -119,7 +119,7 @@ class Gateway:
             clock=clock,
             bells=self.bells,
             quarantine=set_aside,
-            committed=self.endpoint.wake,
+            leaving=self.endpoint.wake,
         )
         self.reader = Reader(
             store.rows,

@@ -17,7 +17,7 @@ and the rest commits (R30).
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -62,6 +62,12 @@ class _Decided:
     versions: dict[str, int] = field(default_factory=dict)
     outcomes: list[tuple[Request, Outcome]] = field(default_factory=list)
 
+    def leaving(self) -> set[bool]:
+        """Which kinds of messages the batch lets leave: urgent (True) and bulk. Acknowledgements are urgent."""
+        sent = {row.send.urgent for _, row in self.rows if row.send}
+        acknowledges = any(request.inbox for request, _ in self.outcomes) or any(row.confirms for _, row in self.rows)
+        return sent | {True} if acknowledges else sent
+
     def batch(self, after: int, at: datetime) -> Batch:
         requests = [request for request, _ in self.outcomes]
         return Batch(
@@ -87,11 +93,13 @@ class Desk:
         clock: Clock,
         bells: Ringer,
         quarantine: Quarantine | None = None,
-        committed: Callable[[], None] = lambda: None,
+        leaving: Callable[[Collection[bool]], None] = lambda _: None,
     ) -> None:
-        """`committed` is called after every commit (the endpoint's `wake`); `quarantine` makes the command of R30."""
+        """`leaving` is told what was committed to leave, urgent or bulk (the endpoint's `wake`); `quarantine` makes the
+        command of R30.
+        """
         self._brain, self._events, self._commit = brain, events, commit
-        self._clock, self._bells, self._quarantine, self._committed = clock, bells, quarantine, committed
+        self._clock, self._bells, self._quarantine, self._leaving = clock, bells, quarantine, leaving
         self._lanes = Lanes()
         self._turn = asyncio.Lock()
         self._versions: dict[str, int] = {}
@@ -332,7 +340,8 @@ class Desk:
         self._versions.update(decided.versions)
         self.commits += 1
         self._bells.ring({(row.view, row.audience) for _, row in decided.rows})
-        self._committed()
+        if leaving := decided.leaving():
+            self._leaving(leaving)
 
     def _resolve(self, decided: _Decided) -> None:
         for request, outcome in decided.outcomes:
@@ -364,7 +373,7 @@ class Desk:
                 log.info("desk.replaying", position=self.position)
         if changed:
             self._bells.ring(changed)
-            self._committed()
+            self._leaving((True, False))
 
     def _now(self) -> datetime:
         """The present, but never before the last event: the log's time does not go back."""

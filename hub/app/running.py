@@ -4,7 +4,7 @@ Stop order: not ready, stop taking messages, wake all waits, drain the desk.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
@@ -80,7 +80,7 @@ class Hub:
             clock=self._clock,
             bells=self.bells,
             quarantine=quarantine,
-            committed=self._committed,
+            leaving=self._leaving,
         )
         self._checkpointer = self._signing_by(notary) if notary else None
         self.dispatch = Dispatch(store.rows, store.outbox, head=letterhead(market), clock=self._clock, memory=store)
@@ -242,8 +242,8 @@ class Hub:
         if not self._stopping.is_set():
             raise RuntimeError("A part of the hub ended by itself. See the log before this.")
 
-    def _committed(self) -> None:
-        self.endpoint.wake()
+    def _leaving(self, kinds: Collection[bool]) -> None:
+        self.endpoint.wake(kinds)
 
     def trouble(self) -> str | None:
         """Why this hub takes no work at the moment; None when it does."""

@@ -73,7 +73,7 @@ class Loaded:
             store.commit,
             clock=clock,
             bells=Bells(),
-            committed=lambda: self._endpoint.wake(),  # noqa: PLW0108 # made below
+            leaving=lambda kinds: self._endpoint.wake(kinds),  # noqa: PLW0108 # made below
         )
         self._endpoint = Endpoint(
             given.code,

@@ -195,7 +195,7 @@ async def measured(folder: Path, plan: Plan) -> list[Figure]:
 async def _with(folder: Path, sizes: Sequence[int], plan: Plan, bounds: Mapping[int, bare_chain.Bound]) -> list[Figure]:
     """The figures for these numbers of affected AGRs, on a platform of its own."""
     agrs = max(sizes)
-    folder.mkdir()
+    await asyncio.to_thread(folder.mkdir)
     async with product(folder, agrs=agrs) as platform:
         await platform.register({agr.name: [number] for number, agr in enumerate(platform.agrs)})
         limits = Limits(platform, count(1))

@@ -1,7 +1,7 @@
 """The desk: batches, conflicts, outages, repeats, faults (R28, R29, R30)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from documents.values import Identifier
 from hub.clock import ORIGIN, ManualClock
 from hub.desk import Desk, Outcome
 from hub.errors import LogCorrupt, Mismatch, Unavailable
-from hub.ports import Batch, IdempotencyKey, InboxEntry, NewEvent, Recorded, Row
+from hub.ports import Batch, IdempotencyKey, InboxEntry, NewEvent, Recorded, Row, Sending
 from hub.store.memory import MemoryStore
 
 NORTH = Identifier("A01:NORTH")
@@ -51,7 +51,8 @@ class Parrot:
     def rows(self, recorded: Recorded[Said]) -> Sequence[Row]:
         if recorded.event.word == "crash rows":
             raise KeyError
-        return (Row(view="words", audience=NORTH, key=recorded.event.word, payload=recorded.event),)
+        send = SENT.get(recorded.event.word)
+        return (Row(view="words", audience=NORTH, key=recorded.event.word, payload=recorded.event, send=send),)
 
     def evolve(self, recorded: Recorded[Said]) -> None:
         self.words.append(recorded.event.word)
@@ -63,6 +64,12 @@ class Parrot:
 
     def rollback(self, savepoint: int) -> None:
         del self.words[savepoint:]
+
+
+SENT = {
+    f"send {kind}": Sending(business_type="TPS-ASSETS", document=kind, expires=ORIGIN, urgent=kind == "urgent")
+    for kind in ("urgent", "bulk")
+}
 
 
 class Ears:
@@ -157,6 +164,32 @@ async def test_what_is_queued_is_decided_on_the_evolving_state_and_committed_onc
     assert [outcome.position for outcome in outcomes] == [1, 2, 3]
     assert outcomes[1].events == (Said("two", 1),)
     assert bench.ears.heard == [("words", NORTH)]
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [(["one"], []), (["send urgent"], [{True}]), (["send bulk", "one"], [{False}]), ([*SENT], [{True, False}])],
+)
+async def test_r28_what_a_commit_lets_leave_is_told_by_its_kind(
+    bench: Bench, words: list[str], kinds: list[set[bool]]
+) -> None:
+    told: list[Collection[bool]] = []
+    bench.desk = bench.opened(leaving=told.append)
+
+    async with bench.running():
+        await bench.say(*words)
+
+    assert told == kinds
+
+
+async def test_r28_the_acknowledgements_of_a_message_are_urgent(bench: Bench) -> None:
+    told: list[Collection[bool]] = []
+    bench.desk = bench.opened(leaving=told.append)
+
+    async with bench.running():
+        await bench.desk.submit("hush", cause="message", inbox=entry("m1"))
+
+    assert told == [{True}]
 
 
 async def test_a_batch_holds_at_most_64_commands(bench: Bench) -> None:

@@ -87,9 +87,7 @@ class MessageBox:
             party_of=party_of,
             changed=self._state_changed,
         )
-        self.desk = Desk(
-            self.brain, store.log, store.commit, clock=clock, bells=self.bells, committed=self.endpoint.wake
-        )
+        self.desk = Desk(self.brain, store.log, store.commit, clock=clock, bells=self.bells, leaving=self.endpoint.wake)
         self.backlog = Backlog(store.outbox, clock, most=most_waiting)
         self.operations = Operations(
             code,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -17,7 +17,7 @@ from hub.mades.endpoint.patience import until_available
 from hub.mades.endpoint.preparation import Render
 from hub.mades.endpoint.receiver import Changed, Intake, Receive, Receiver
 from hub.mades.endpoint.seals import Seals, Standing
-from hub.mades.endpoint.sender import Sender
+from hub.mades.endpoint.sender import EVERYTHING, Sender
 from hub.mades.endpoint.tracing import TRACE_EXPIRY, trace
 from hub.mades.exchange import EXPIRED
 from hub.mades.message import BusinessType, InternalType
@@ -133,9 +133,9 @@ class Endpoint:
                 tasks.create_task(self._receiver.run(intake), name=f"{self._code}.receiver.{queue}")
                 tasks.create_task(self._consume(queue, intake), name=f"{self._code}.consumer.{queue}")
 
-    def wake(self) -> None:
-        """Something was committed that may have to leave."""
-        self._sender.wake()
+    def wake(self, kinds: Collection[bool] = EVERYTHING) -> None:
+        """Something was committed that has to leave: urgent (True) or bulk."""
+        self._sender.wake(kinds)
 
     def status(self) -> EndpointStatus:
         """Counts since the start, and present trouble."""

@@ -7,7 +7,7 @@ and bulk messages have a loop each, so that no large list is in the way of a lim
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -24,6 +24,8 @@ from hub.ports import Clock, Outbox, OutgoingMessage, Publication, Refused, Tran
 BATCH: Final = 64
 WINDOW: Final = 32
 LEASE_S: Final = 60.0
+EVERYTHING: Final = (True, False)
+"""Urgent and bulk messages."""
 POLL_S: Final = 1.0
 """How often the outbox is looked at unasked: for retries, and for a bell that was lost with another process."""
 UNLISTED_S: Final = 60.0
@@ -56,7 +58,7 @@ class Sender:
             fail=self._fail,
             log=log,
         )
-        self._bells = {True: asyncio.Event(), False: asyncio.Event()}
+        self._bells = {urgent: asyncio.Event() for urgent in EVERYTHING}
         self._reopen, self._reopening = transport.volatile, asyncio.Lock()
         self._is_back = False
         self._put_off = set[str]()
@@ -66,10 +68,10 @@ class Sender:
         """Given up here, by reason."""
         self.trouble: str | None = None
 
-    def wake(self) -> None:
-        """Something may be due."""
-        for bell in self._bells.values():
-            bell.set()
+    def wake(self, kinds: Collection[bool] = EVERYTHING) -> None:
+        """Something of these kinds may be due: urgent (True) or bulk."""
+        for urgent in kinds:
+            self._bells[urgent].set()
 
     def connected(self) -> None:
         """The connection was made anew: what waited for it leaves, and what a volatile broker may have lost (R31)."""
@@ -109,8 +111,8 @@ class Sender:
             if waiting:
                 await self._outbox.retry(waiting, at=self._clock.now(), reason="The broker is back.")
 
-    async def _send_due(self, urgent: bool) -> int:
-        """Send one batch of what is due; returns how many were tried."""
+    async def _send_due(self, urgent: bool) -> bool:
+        """Send one batch of what is due; returns whether more may be due by that."""
         await self._reopen_lost()
         await self._hasten()
         due = await self._outbox.claim(urgent=urgent, limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
@@ -127,7 +129,8 @@ class Sender:
             await self._outbox.transported(confirmed, now=self._clock.now())
             self.sent += len(confirmed)
             self.trouble = None
-        return len(due)
+        # The next message of a document waits for the one before; acknowledgements wait for nothing.
+        return len(due) == BATCH or any(message.document for message in due)
 
     async def _send_in_order(self, line: Sequence[OutgoingMessage], window: asyncio.Semaphore) -> list[str]:
         """Publish messages of one document; after one that must wait, the rest wait too. Returns the confirmed ids."""
