@@ -39,6 +39,7 @@ create temporary table difference (
     key text collate "C", payload bytea, "group" text collate "C", valid_from timestamptz, valid_to timestamptz, issued timestamptz,
     position bigint);
 create temporary table late_item (like shadow_item);
+create temporary table doubted (view text collate "C", audience text collate "C", key text collate "C");
 create temporary table stale (
     kind text, fields text[], view text collate "C", audience text collate "C", key text collate "C", payload bytea,
     "group" text collate "C", valid_from timestamptz, valid_to timestamptz, issued timestamptz, position bigint);
@@ -55,27 +56,39 @@ from feed where view = any ($1)
 -- name: analyze_shadow
 analyze shadow_item
 
--- name: find_differences
--- views made by the present version: items that are not what the log says, in the order of their feeds
+-- name: find_changed
+-- views made by the present version: what the log says and its item does not. Items are looked up one by one in the order in which
+-- they were written: to join them whole would sort or hash the content of both.
 insert into difference
-select case when live.sequence is null then 'missing' when shadow.sequence is null then 'extra' else 'changed' end,
-    case when live.sequence is not null and shadow.sequence is not null then array_remove(array[
+select case when live.sequence is null then 'missing' else 'changed' end,
+    case when live.sequence is not null then array_remove(array[
         case when live.key <> shadow.key then 'key' end,
         case when live.payload is distinct from shadow.payload then 'payload' end,
         case when live."group" <> shadow."group" then 'group' end,
         case when (live.valid_from, live.valid_to) is distinct from (shadow.valid_from, shadow.valid_to) then 'valid' end,
         case when live.issued <> shadow.issued then 'issued' end,
         case when live.position <> shadow.position then 'position' end], null) end,
-    live.position, view, audience, sequence, coalesce(shadow.key, live.key), shadow.payload, shadow."group", shadow.valid_from,
+    live.position, shadow.view, shadow.audience, shadow.sequence, shadow.key, shadow.payload, shadow."group", shadow.valid_from,
     shadow.valid_to, shadow.issued, shadow.position
-from (
-    select item.* from row_item as item left join feed using (view, audience)
-    where view = any ($1) and not correction and sequence > coalesce(told, 0)
-) as live
-full join (select * from shadow_item where view = any ($1) and sequence > 0) as shadow using (view, audience, sequence)
-where live.sequence is null or shadow.sequence is null
-   or (live.key, live.payload, live."group", live.valid_from, live.valid_to, live.issued, live.position)
-      is distinct from (shadow.key, shadow.payload, shadow."group", shadow.valid_from, shadow.valid_to, shadow.issued, shadow.position)
+from shadow_item as shadow
+left join lateral (
+    select * from row_item as item
+    where item.view = shadow.view and item.audience = shadow.audience and item.sequence = shadow.sequence and not correction
+    limit 1
+) as live on true
+where shadow.view = any ($1) and shadow.sequence > 0 and (
+    live.sequence is null
+    or (live.key, live.payload, live."group", live.valid_from, live.valid_to, live.issued, live.position)
+       is distinct from (shadow.key, shadow.payload, shadow."group", shadow.valid_from, shadow.valid_to, shadow.issued, shadow.position))
+
+-- name: find_extra
+-- views made by the present version: items that no event has caused
+insert into difference (kind, live_position, view, audience, sequence, key)
+select 'extra', item.position, item.view, item.audience, item.sequence, item.key
+from row_item as item left join feed using (view, audience)
+where item.view = any ($1) and not correction and item.sequence > coalesce(told, 0) and not exists (
+    select from shadow_item as shadow
+    where shadow.view = item.view and shadow.audience = item.audience and shadow.sequence = item.sequence)
 
 -- name: find_miscounted
 -- views: feeds that count to another number than that of their last item, or not at all
@@ -86,8 +99,29 @@ full join (
 ) as items using (view, audience)
 where view = any ($1) and head is distinct from last
 
+-- name: find_doubted
+-- views: keys that may be seen otherwise than the log says. Not among them are those, nearly all, whose present item is the newest
+-- of the log, was just found to be as it says, and is listed by the same instants: no payload need be carried to know that.
+insert into doubted
+select view, audience, key
+from (select * from row_current where view = any ($1)) as present
+full join (
+    select view, audience, key, max(sequence) as last, max(sequence) filter (where payload is null) as withdrawn
+    from shadow_item group by view, audience, key
+) as newest using (view, audience, key)
+left join (
+    select view, audience, sequence, "group", valid_from, valid_to, issued from shadow_item
+    where (view, audience, sequence) not in (select view, audience, sequence from difference where sequence is not null)
+) as item using (view, audience, sequence)
+where case when sequence is null then last is distinct from withdrawn else
+    (last, present."group", present.valid_from, present.valid_to, present.issued)
+    is distinct from (sequence, item."group", item.valid_from, item.valid_to, item.issued) end
+
+-- name: analyze_doubted
+analyze doubted
+
 -- name: find_stale
--- views: keys that readers see otherwise than the log says
+-- keys that readers see otherwise than the log says, of those that are doubted
 insert into stale
 select case when live.key is null then 'hidden' when shadow.key is null then 'left over' else 'other' end,
     case when live.key is not null and shadow.key is not null then array_remove(array[
@@ -104,11 +138,12 @@ from (
         and item.key = present.key and item."group" = present."group"
         and (item.valid_from, item.valid_to) is not distinct from (present.valid_from, present.valid_to)
         and item.issued = present.issued
-    where present.view = any ($1)
+    join doubted on doubted.view = present.view and doubted.audience = present.audience and doubted.key = present.key
 ) as live
 full join (
     select item.* from shadow_item as item
-    join (select view, audience, key, max(sequence) as sequence from shadow_item group by view, audience, key) as newest
+    join (select view, audience, key, max(sequence) as sequence from shadow_item join doubted using (view, audience, key)
+          group by view, audience, key) as newest
         using (view, audience, key, sequence)
     where payload is not null
 ) as shadow using (view, audience, key)

@@ -41,7 +41,13 @@ Record = tuple[str, Identifier, int, str, bytes | None, str, Instant | None, Ins
 
 PAGE: Final = 500
 """Events read at once: taking them in holds up the loop, and with it a desk in the same process."""
-SESSION: Final = {"jit": "off", "timezone": "UTC", "application_name": "tps rebuild", "work_mem": "128MB"}
+SESSION: Final = {
+    "jit": "off",
+    "timezone": "UTC",
+    "application_name": "tps rebuild",
+    "work_mem": "128MB",
+    "enable_memoize": "off",
+}
 
 
 class FeedStart(Struct, frozen=True):
@@ -164,9 +170,12 @@ class Shadow:
     async def compare(self, views: Sequence[str], *, same: Sequence[str]) -> None:
         """Find what is not as the log says: keys in all `views`, items of those made by the `same` version."""
         with surroundings():
-            await self._work.execute(SQL["find_differences"], same)
+            await self._work.execute(SQL["find_changed"], same)
+            await self._work.execute(SQL["find_extra"], same)
             await self._work.execute(SQL["find_miscounted"], views)
-            await self._work.execute(SQL["find_stale"], views)
+            await self._work.execute(SQL["find_doubted"], views)
+            await self._work.execute(SQL["analyze_doubted"])
+            await self._work.execute(SQL["find_stale"])
 
     async def counted(self) -> tuple[int, int]:
         """How many items and counters, and how many keys, are not as the log says."""
