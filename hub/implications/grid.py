@@ -16,6 +16,8 @@ QUARTER: Final = timedelta(minutes=15)
 QUARTER_S: Final = 900
 SECOND: Final = timedelta(seconds=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LONG_S: Final = 400 * 24 * 3600
+"""A Period that is longer than this is never laid out as a whole: its start may be in the year 1."""
 
 Slots = list[Power]
 """Watts by quarter-hour; NONE where nothing is said."""
@@ -165,10 +167,12 @@ def _painted(period: Period, grid: Grid, slots: Values) -> bool:
 
 
 def _place(period: Period, grid: Grid) -> tuple[int, int, int] | None:
-    """First quarter-hour, the one after the last, and how many a step has; None when its steps are not made of them."""
+    """First quarter-hour, the one after the last, and how many a step has; None when its steps are not
+    made of them, or far too many.
+    """
     start, end = (period.interval.start - grid.start) // SECOND, (period.interval.end - grid.start) // SECOND
     step = duration(period.resolution) // SECOND if len(period.points) > 1 else QUARTER_S
-    if start % QUARTER_S or end % QUARTER_S or step % QUARTER_S:
+    if start % QUARTER_S or end % QUARTER_S or step % QUARTER_S or end - start > LONG_S:
         return None
     return start // QUARTER_S, end // QUARTER_S, step // QUARTER_S
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from documents.values import Identifier, Interval
+from hub.errors import Unavailable
 from hub.feed import Feed
 from hub.ports import Clock, MessageStatus, RowReader
 from hub.rows import (
@@ -22,7 +23,7 @@ from hub.rows import (
     Participant,
 )
 from hub.web import effects, trail, views
-from hub.web.answers import CopyLine, Overview, Session, Tried, Waiting
+from hub.web.answers import CopyLine, Session, Tried, Waiting
 from hub.web.picture import LONGEST, Picture, Pictures, limit_line
 from hub.web.snapshot import SCOPE, Present, Snapshot, snapshot_at
 from hub.web.trial import Refusal, Trial
@@ -33,10 +34,10 @@ PASTS_KEPT: Final = 4
 YEARS: Final = range(2000, 2200)
 DIGITS: Final = 18
 PAGE_MOST: Final = 500
+QUERY_MOST: Final = 200
+BODY_S: Final = 20.0
 LOOK_AHEAD: Final = timedelta(hours=48)
-LIMITS_AHEAD: Final = timedelta(days=14)
 AROUND: Final = timedelta(hours=2)
-FINDINGS_AHEAD: Final = 12
 DOCUMENTS_SHOWN: Final = 12
 
 
@@ -74,6 +75,7 @@ class Api:
         self._of, self._present = sources, present
         self._pictures = Pictures()
         self._pasts: dict[datetime, Snapshot] = {}
+        self._looking_back = asyncio.Lock()
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Routes to add to an application."""
@@ -104,24 +106,10 @@ class Api:
         snapshot, now = await self._snapshot(request), self._now(request)
         window = _quarters(Interval(now - timedelta(hours=2), now + LOOK_AHEAD))
         picture = await self._pictures.of(snapshot, window)
-        ahead = [one for one in picture.findings if one.interval.end > now and one.excess_w]
-        production, consumption, excess = await asyncio.to_thread(views.sums, picture)
-        return json(
-            Overview(
-                as_of=now,
-                people=views.people(snapshot),
-                limits=views.limit_lines(snapshot, now, Interval(now, now + LIMITS_AHEAD)),
-                assets=views.counts(snapshot, picture, now),
-                waiting=await self._waiting() if snapshot.at is None else None,
-                findings=ahead[:FINDINGS_AHEAD],
-                findings_in_all=len(ahead),
-                documents=(await trail.page(self._of.rows, now if snapshot.at else None, limit=DOCUMENTS_SHOWN))[0],
-                alarms=views.alarms(snapshot),
-                production=production,
-                consumption=consumption,
-                excess=excess,
-            )
-        )
+        page = await asyncio.to_thread(views.overview, snapshot, picture, now)
+        page.waiting = await self._waiting() if snapshot.at is None else None
+        page.documents, _ = await trail.page(self._of.rows, now if snapshot.at else None, limit=DOCUMENTS_SHOWN)
+        return json(page)
 
     async def _agr(self, request: web.Request) -> web.Response:
         snapshot, now = await self._snapshot(request), self._now(request)
@@ -155,7 +143,7 @@ class Api:
         lines, before = await trail.page(
             self._of.rows,
             at,
-            query=request.query.get("q", ""),
+            query=_query(request),
             before=_number(request, "before", 0, 2**53) or None,
             limit=_number(request, "limit", 50, PAGE_MOST),
         )
@@ -175,26 +163,36 @@ class Api:
         return json(await asyncio.to_thread(views.asset_page, snapshot, window, now, **_paging(request)))
 
     async def _points(self, request: web.Request) -> web.Response:
-        return json(views.point_page(await self._snapshot(request), self._now(request), **_paging(request)))
+        snapshot, now = await self._snapshot(request), self._now(request)
+        return json(await asyncio.to_thread(views.point_page, snapshot, now, **_paging(request)))
 
     async def _what_if(self, request: web.Request) -> web.Response:
         """What a limit would do now. The hub decides it as it would, and nothing of that is kept."""
-        snapshot, now = self._present().snapshot, self._of.clock.now()
         content = self._of.trial(await body(request, Trial))
         if isinstance(content, Refusal):
             return json(Tried(taken=False, reasons=content.reasons))
+        snapshot, now = self._present_rows(), self._of.clock.now()
         window = _around(content.interval, now)
         return json(await asyncio.to_thread(effects.tried, snapshot, content, window, now))
 
     async def _snapshot(self, request: web.Request) -> Snapshot:
         at = _at(request)
         if at is None or at >= self._of.clock.now():
-            return self._present().snapshot
-        past = self._pasts.pop(at, None) or await snapshot_at(self._of.rows, at)
-        self._pasts[at] = past
-        while len(self._pasts) > PASTS_KEPT:
-            del self._pasts[next(iter(self._pasts))]
-        return past
+            return self._present_rows()
+        # One look back at a time: a page asks several questions about the same instant at once.
+        async with self._looking_back:
+            past = self._pasts.pop(at, None) or await snapshot_at(self._of.rows, at)
+            self._pasts[at] = past
+            while len(self._pasts) > PASTS_KEPT:
+                del self._pasts[next(iter(self._pasts))]
+            return past
+
+    def _present_rows(self) -> Snapshot:
+        """The rows as they are. Raises Unavailable: half of them would look as if all were well."""
+        present = self._present()
+        if not present.is_loaded:
+            raise Unavailable("The hub is reading its rows. Wait a moment.")
+        return present.snapshot
 
     def _now(self, request: web.Request) -> datetime:
         now = self._of.clock.now()
@@ -220,10 +218,14 @@ class Api:
         )
 
 
-async def body(request: web.Request, type_: type[B]) -> B:
-    """The JSON of a request. Raises web.HTTPBadRequest."""
+async def body(request: web.Request, type_: type[B], *, most: int | None = None) -> B:
+    """The JSON of a request, of `most` bytes. Raises HTTPException for one that is too long, too slow, or another."""
+    limited = request.clone(client_max_size=most) if most else request
     try:
-        return msgspec.json.decode(await request.read(), type=type_)
+        async with asyncio.timeout(BODY_S):
+            return msgspec.json.decode(await limited.read(), type=type_)
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(text=f"The request did not come within {BODY_S:.0f} s. Send it again.") from error
     except msgspec.DecodeError as error:
         raise web.HTTPBadRequest(text=f"The request cannot be read: {error}.") from error
 
@@ -235,7 +237,7 @@ def json(answer: Any) -> web.Response:  # any Struct, or a list of them
 
 def _around(span: Interval, now: datetime) -> Interval:
     """A span with something before and after; of a long one as much as can be counted at once, about the present."""
-    first, last = span.start - AROUND, span.end + AROUND
+    first, last = max(span.start, now - 3 * LONGEST) - AROUND, span.end + AROUND
     start = max(first, min(now - LONGEST / 2, last - LONGEST))
     return _quarters(Interval(start, min(last, start + LONGEST)))
 
@@ -290,6 +292,14 @@ def _participant(snapshot: Snapshot, request: web.Request) -> Participant:
     return found
 
 
+def _query(request: web.Request) -> str:
+    """Words to search for; each is looked for in every row, so there may not be many."""
+    text = request.query.get("q", "")
+    if len(text) > QUERY_MOST:
+        raise web.HTTPBadRequest(text=f"The search has {len(text)} characters. Give {QUERY_MOST} at most.")
+    return text
+
+
 class _Paging(TypedDict):
     query: str
     after: str
@@ -298,7 +308,7 @@ class _Paging(TypedDict):
 
 def _paging(request: web.Request) -> _Paging:
     return {
-        "query": request.query.get("q", ""),
+        "query": _query(request),
         "after": request.query.get("after", ""),
         "limit": _number(request, "limit", 50, PAGE_MOST),
     }

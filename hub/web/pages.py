@@ -15,7 +15,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
 
-import msgspec
 import structlog
 from aiohttp import web
 from msgspec import Struct
@@ -26,6 +25,7 @@ from hub.web.api import Api, Sources, body
 from hub.web.health import listening
 from hub.web.session import COOKIE, Sessions
 from hub.web.snapshot import Present
+from hub.web.streams import Streams
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -37,10 +37,13 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "tps",
 }
 STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 OPEN: Final = frozenset({"/api/login", "/api/logout"})
-PING_S: Final = 15.0
+LOGIN_BYTES: Final = 4096
+BODY_BYTES: Final = 1024**2
+WRITE_S: Final = 30.0
 RETRY_S: Final = 2.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,7 +65,7 @@ class OperatorPages:
             settings.password.reveal(), secret=secret, lasting=timedelta(hours=settings.session_h)
         )
         self._present = Present(sources.rows, sources.feed, sources.clock.now)
-        self._streams: set[asyncio.Queue[str | None]] = set()
+        self._streams = Streams()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[int]:
@@ -79,14 +82,14 @@ class OperatorPages:
 
     def app(self) -> web.Application:
         """The application: files, login, answers, and the stream of changes."""
-        app = web.Application(middlewares=[self._guard], client_max_size=1024**2)
+        app = web.Application(middlewares=[self._guard], client_max_size=BODY_BYTES)
         app.on_shutdown.append(self._end_streams)
         app.add_routes(
             [
                 web.post("/api/login", self._login),
                 web.post("/api/logout", self._logout),
                 *Api(self._of, lambda: self._present).routes(),
-                web.get("/api/live", self._live),
+                web.get("/api/live", self._live, allow_head=False),
                 web.get("/{path:.*}", self._file),
             ]
         )
@@ -95,11 +98,13 @@ class OperatorPages:
     async def _follow(self) -> None:
         while True:
             self._present = Present(self._of.rows, self._of.feed, self._of.clock.now)
-            self._present.on_change(self._tell)
+            self._present.on_change(self._streams.tell)
             try:
                 await self._present.run()
             except* Unavailable as error:
                 log.warning("pages.blind", retry_s=RETRY_S, error=str(error.exceptions[0]))
+            except* Exception as error:
+                log.error("pages.broken", retry_s=RETRY_S, error=repr(error.exceptions[0]))
             await self._of.clock.sleep(RETRY_S)
 
     # Who may, and how answers look.
@@ -113,6 +118,9 @@ class OperatorPages:
             answer = _problem(refused.status, refused.text or refused.reason)
         except Unavailable as error:
             answer = _problem(503, str(error))
+        except Exception:
+            log.exception("pages.failed", path=request.path)
+            answer = _problem(500, "The hub could not answer this. Its log says why.")
         if not answer.prepared:
             answer.headers.update(HEADERS)
             answer.headers.setdefault("Cache-Control", "no-store")
@@ -127,23 +135,28 @@ class OperatorPages:
             raise web.HTTPUnauthorized(text="There is no session, or it has ended. Log in.")
 
     async def _login(self, request: web.Request) -> web.Response:
-        now = self._of.clock.now()
-        if self._sessions.is_besieged(now):
+        said = await body(request, Login, most=LOGIN_BYTES)
+        # Nothing waits between this look and the next line, or many guesses at once would slip through.
+        now, remote = self._of.clock.now(), request.remote or ""
+        if self._sessions.is_besieged(now, remote):
             raise web.HTTPTooManyRequests(text="Too many wrong passwords. Wait a minute, then try again.")
-        cookie = self._sessions.begin((await body(request, Login)).password, now)
+        cookie = self._sessions.begin(said.password, now, remote)
         if cookie is None:
-            log.warning("pages.wrong_password", remote=request.remote)
+            log.warning("pages.wrong_password", remote=remote)
             raise web.HTTPUnauthorized(text="The password is wrong.")
         answer = web.Response(status=204)
         answer.set_cookie(
             COOKIE, cookie, max_age=self._sessions.lasting_s, httponly=True, samesite="Strict", secure=request.secure
         )
-        log.info("pages.login", remote=request.remote)
+        log.info("pages.login", remote=remote)
         return answer
 
-    async def _logout(self, _: web.Request) -> web.Response:
+    async def _logout(self, request: web.Request) -> web.Response:
+        cookie = request.cookies.get(COOKIE, "")
+        self._sessions.end(cookie, self._of.clock.now())
+        self._streams.end(cookie)
         answer = web.Response(status=204)
-        answer.del_cookie(COOKIE)
+        answer.del_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.secure)
         return answer
 
     async def _file(self, request: web.Request) -> web.Response:
@@ -158,36 +171,21 @@ class OperatorPages:
         )
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        """The stream of changes: which view has changed; a comment every 15 s says that the line stands."""
-        answer = web.StreamResponse(
-            headers={
-                **HEADERS,
-                "Content-Type": "text/event-stream",
-                "Cache-Control": "no-store",
-                "X-Accel-Buffering": "no",
-            }
-        )
+        """The stream of changes, as long as its session lasts."""
+        if self._streams.is_full:
+            raise web.HTTPServiceUnavailable(text="Too many pages follow the hub already. Close one, then try again.")
+        session, answer = request.cookies.get(COOKIE, ""), web.StreamResponse(headers={**HEADERS, **STREAM})
         await answer.prepare(request)
-        queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self._streams.add(queue)
-        try:
-            await answer.write(b"retry: 1000\nevent: hello\ndata: {}\n\n")
-            while (views_changed := await _next(queue)) is not None:
-                await answer.write(views_changed)
-        except ConnectionResetError:
-            pass
-        finally:
-            self._streams.discard(queue)
+        with self._streams.opened(session) as stream, suppress(ConnectionError, TimeoutError):
+            async for part in stream.parts():
+                if not self._sessions.is_valid(session, self._of.clock.now()):
+                    break
+                async with asyncio.timeout(WRITE_S):
+                    await answer.write(part)
         return answer
 
-    def _tell(self, view: str) -> None:
-        for queue in self._streams:
-            queue.put_nowait(view)
-
     async def _end_streams(self, _: web.Application) -> None:
-        """Else every open stream would hold up the stop of the process."""
-        for queue in tuple(self._streams):
-            queue.put_nowait(None)
+        self._streams.end()
 
 
 @cache
@@ -202,20 +200,6 @@ def _below(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
             yield from _below(each, f"{path}{each.name}/")
         else:
             yield path + each.name, each.read_bytes()
-
-
-async def _next(queue: asyncio.Queue[str | None]) -> bytes | None:
-    """The next thing to write to a stream, all that has changed at once; None when there is no more."""
-    try:
-        async with asyncio.timeout(PING_S):
-            changed = [await queue.get()]
-    except TimeoutError:
-        return b": the line stands\n\n"
-    while not queue.empty():
-        changed.append(queue.get_nowait())
-    if None in changed:
-        return None
-    return b"event: changed\ndata: " + msgspec.json.encode(sorted({str(view) for view in changed})) + b"\n\n"
 
 
 def _is_ours(request: web.Request) -> bool:

@@ -108,14 +108,18 @@ class Present:
     def __init__(self, rows: RowReader, feed: Feed, now: Callable[[], datetime]) -> None:
         self._rows, self._feed, self._now = rows, feed, now
         self.snapshot = Snapshot()
+        self.is_loaded = False
         self._forgets = now() + FORGETS_EVERY
         self._listeners: set[Callable[[str], None]] = set()
 
     async def run(self) -> None:
         """Load what is there, then follow until cancelled. Raises Unavailable."""
+        heads = {view: await self._load(view) for view in VIEWS}
+        self.is_loaded = True
         async with asyncio.TaskGroup() as tasks:
-            for view in VIEWS:
-                tasks.create_task(self._follow(view, await self._load(view)), name=f"page-{view}")
+            for view, head in heads.items():
+                self._tell(view)
+                tasks.create_task(self._follow(view, head), name=f"page-{view}")
 
     def on_change(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call this with the view after each change; returns how to stop that."""
@@ -142,11 +146,14 @@ class Present:
                 self.snapshot.take(item)
             if items:
                 after = items[-1].sequence
-                for listener in tuple(self._listeners):
-                    listener(view)
+                self._tell(view)
             elif self._feed.is_closed:
                 return
             self._forget_ended()
+
+    def _tell(self, view: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(view)
 
     def _forget_ended(self) -> None:
         """Once an hour, so that memory does not grow with the log."""
@@ -161,6 +168,7 @@ async def snapshot_at(rows: RowReader, at: datetime) -> Snapshot:
     snapshot = Snapshot(at)
     for view in VIEWS:
         await _replay(rows, view, at, snapshot)
+    snapshot.forget(at - KEPT)
     return snapshot
 
 
@@ -171,6 +179,8 @@ async def _replay(rows: RowReader, view: str, at: datetime, snapshot: Snapshot) 
             if item.issued > at:
                 return
             snapshot.take(item)
+        # A log of years must not be held at once.
+        snapshot.forget(at - KEPT)
         after = page[-1].sequence
 
 

@@ -1,16 +1,21 @@
 """A limit that somebody wonders about: said in a form, or as the document that would be sent (floor 7; F3)."""
 
-from msgspec import Struct
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
 
 from documents.values import Identifier, Instant, Power, Reason
 from hub.values import Action, Direction
+
+MOST_W: Final = 10**15
+"""More than any grid has, and a number for every table."""
 
 
 class Step(Struct, rename="camel", forbid_unknown_fields=True):
     """From here on, this much; whole watts."""
 
     start: Instant
-    watts: Power
+    watts: Annotated[Power, Meta(ge=-MOST_W, le=MOST_W)]
 
 
 class Trial(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):

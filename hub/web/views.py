@@ -1,6 +1,7 @@
 """The answers of the operator's pages, made from a snapshot and its picture (floor 7; F3). No I/O."""
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import timedelta
 from operator import sub
 from typing import Final
 
@@ -42,6 +43,7 @@ from hub.web.answers import (
     Implications,
     Layer,
     LimitLine,
+    Overview,
     Person,
     PointLine,
     Points,
@@ -53,10 +55,32 @@ from hub.web.snapshot import Snapshot
 
 LAYERS: Final = 11
 """Assets shown by themselves in one chart; the rest is one layer."""
+LIMITS_AHEAD: Final = timedelta(days=14)
+FINDINGS_AHEAD: Final = 12
 SHOWN: Final = 500
 FINDINGS_SHOWN: Final = 2_000
 ALARMS_SHOWN: Final = 20
 LIMITS_SHOWN: Final = 200
+
+
+def overview(snapshot: Snapshot, picture: Picture, now: Instant) -> Overview:
+    """What is happening, as far as rows tell: what waits and which documents came is not known here."""
+    ahead = [one for one in picture.findings if one.interval.end > now and one.excess_w]
+    production, consumption, excess = sums(picture)
+    return Overview(
+        as_of=now,
+        people=people(snapshot),
+        limits=limit_lines(snapshot, now, Interval(now, now + LIMITS_AHEAD)),
+        assets=counts(snapshot, picture, now),
+        waiting=None,
+        findings=ahead[:FINDINGS_AHEAD],
+        findings_in_all=len(ahead),
+        documents=[],
+        alarms=alarms(snapshot),
+        production=production,
+        consumption=consumption,
+        excess=excess,
+    )
 
 
 def people(snapshot: Snapshot) -> list[Person]:

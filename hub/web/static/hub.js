@@ -99,13 +99,16 @@ export function useAnswer(path) {
   wanted.current = path;
   useEffect(() => {
     if (!path) return undefined;
+    let again = null;
     const look = async () => {
+      clearTimeout(again);
       try {
         const data = await ask(path);
         if (wanted.current === path) setAnswer({ path, data, error: null });
       } catch (error) {
         if (error.status === 401) tell("ended");
-        else if (wanted.current === path && error instanceof Refused) setAnswer({ path, data: null, error: error.message });
+        if (error.status === 503) again = setTimeout(look, AGAIN_MS);
+        if (wanted.current === path && error instanceof Refused) setAnswer({ path, data: null, error: error.message });
       }
     };
     look();
@@ -114,6 +117,7 @@ export function useAnswer(path) {
     return () => {
       stop();
       clearInterval(timer);
+      clearTimeout(again);
     };
   }, [path]);
   return answer;
