@@ -1,8 +1,9 @@
 """The operator's pages of a running hub, and what a limit would do if it came (floor 7; F3)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import groupby
 from typing import Final
 from uuid import uuid4
 
@@ -98,7 +99,7 @@ def _said(trial: Trial, national: str) -> AnnounceLimit | OrderLimit:
         origin=_origin(trial, BusinessType.FORESEEN),
         direction=trial.direction,
         interval=interval,
-        series=(ForeseenSeries(series="1", assets=assets, periods=(_period(trial, interval),)),),
+        series=(ForeseenSeries(series="1", assets=assets, periods=tuple(_periods(trial, interval))),),
     )
 
 
@@ -108,13 +109,20 @@ def _origin(trial: Trial, carried: BusinessType) -> Origin:
     return Origin(sender=trial.dso, role=ROLE, mrid=mrid, revision=1, digest=digest, business_type=carried)
 
 
-def _period(trial: Trial, interval: Interval) -> Period:
-    """The total over time, in steps of a minute, which fit any start."""
+def _periods(trial: Trial, interval: Interval) -> Iterator[Period]:
+    """The total over time, one Period for each stretch without a gap, in steps of a minute, which fit any start."""
     steps = sorted(trial.steps, key=lambda step: step.start)
     if not steps or steps[0].start != interval.start or steps[-1].start >= interval.end:
         raise ValueError("The steps must begin at the start of the limit and lie before its end.")
-    points = tuple(Point((step.start - interval.start) // STEP + 1, step.watts) for step in steps)
-    return Period(interval, "PT1M", points)
+    if all(step.watts is None for step in steps):
+        raise ValueError("No step says a power. Give one at least.")
+    ends = [*(step.start for step in steps[1:]), interval.end]
+    for is_limited, run in groupby(zip(steps, ends, strict=True), key=lambda each: each[0].watts is not None):
+        held = list(run)
+        if is_limited:
+            span = Interval(held[0][0].start, held[-1][1])
+            points = ((step.start - span.start, step.watts) for step, _ in held)
+            yield Period(span, "PT1M", tuple(Point(since // STEP + 1, watts or 0) for since, watts in points))
 
 
 def _outcome(events: Sequence[Event]) -> LimitContent | Refusal:

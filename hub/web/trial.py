@@ -12,10 +12,10 @@ MOST_W: Final = 10**15
 
 
 class Step(Struct, rename="camel", forbid_unknown_fields=True):
-    """From here on, this much; whole watts."""
+    """From here on, this much, in whole watts; None: no limit."""
 
     start: Instant
-    watts: Annotated[Power, Meta(ge=-MOST_W, le=MOST_W)]
+    watts: Annotated[Power, Meta(ge=-MOST_W, le=MOST_W)] | None
 
 
 class Trial(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from gateways.demo.cast import HEAT_PUMP
 from hub.errors import Unavailable
 from tests.browser import chromium
-from tests.browser.stage import Stage, Window, tomorrow
+from tests.browser.stage import PATIENCE_MS, Stage, Window, tomorrow
 
 DEFAULT: Final = Path("build/screenshots")
 VIEWS: Final = ("Overview", "Aggregators", "Grid operators", "Implications", "Documents", "Assets", "What if")
@@ -35,6 +35,7 @@ async def _take_all(browser: Browser, stage: Stage, scheme: str, folder: Path) -
 
         async def shoot(name: str) -> None:
             await window.page.wait_for_load_state("load")
+            await expect(window.page.locator(".loading")).to_have_count(0, timeout=PATIENCE_MS)
             await window.page.screenshot(path=folder / f"{name}-{scheme}.png", full_page=True)
             sys.stdout.write(f"{folder / name}-{scheme}.png\n")
 
@@ -67,8 +68,10 @@ async def _take_all(browser: Browser, stage: Stage, scheme: str, folder: Path) -
 async def _try_something(window: Window) -> None:
     await window.page.get_by_role("checkbox", name=HEAT_PUMP.id).check()
     await window.page.get_by_label("Total, kW").fill("200")
-    await window.page.get_by_label("From").fill(tomorrow("12:00").strftime("%Y-%m-%dT%H:%M"))
-    await window.page.get_by_label("To", exact=True).fill(tomorrow("14:00").strftime("%Y-%m-%dT%H:%M"))
+    await window.page.get_by_label("From").fill(tomorrow("12:00").strftime("%Y-%m-%d %H:%M"))
+    await window.page.get_by_label("To", exact=True).fill(tomorrow("14:00").strftime("%Y-%m-%d %H:%M"))
+    await window.page.get_by_role("button", name="Add a row").click()
+    await window.page.get_by_label("Total, kW (row 2)").fill("350")
     await window.page.get_by_role("button", name="See what it would do").click()
     await window.sees("Assets concerned")
 

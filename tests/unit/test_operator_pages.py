@@ -585,6 +585,24 @@ async def test_a_limit_that_is_only_thought_of_is_divided_judged_and_told_to_nob
         assert (await system.hub_store.log.head(), len(alpha.raw)) == (head, received)
 
 
+async def test_a_limit_over_time_may_have_several_powers_and_gaps() -> None:
+    async with System.running() as system, logged_in(system) as page:
+        north, alpha, _ = await played(system)
+        await alpha.ask(schedule(alpha, 700, "asset-a"))
+        await page.until("/api/agrs/" + alpha.id, lambda seen: seen["layers"])
+        steps = [
+            {"start": (START + timedelta(hours=hours)).isoformat(), "watts": watts}
+            for hours, watts in ((0, 600), (1, None), (2, 300), (3, 500))
+        ]
+
+        found = await what_if(page, north, assets=["asset-a"], steps=steps)
+
+        (side,) = found["sides"]
+        at = [int(START.timestamp()) + 3600 * hours for hours in range(5)]
+        assert side["allowed"] == [[at[0], at[1], 600], [at[2], at[3], 300], [at[3], at[4], 500]]
+        assert side["excess"] == [[at[0], at[1], 100], [at[2], at[3], 400], [at[3], at[4], 200]]
+
+
 async def test_an_order_that_is_only_thought_of_is_judged_alike() -> None:
     async with System.running() as system, logged_in(system) as page:
         north, alpha, _ = await played(system)
@@ -617,6 +635,7 @@ async def test_a_document_can_be_tried_and_stands_for_the_limit_it_would_replace
         ({"assets": ["asset-a"], "end": START.isoformat()}, "start and an end"),
         ({"assets": ["asset-a"], "steps": [{"start": START.isoformat(), "watts": -1}]}, "no sign"),
         ({"assets": ["asset-a"], "end": "9999-12-31T23:59:00Z", "action": "STOP"}, "two years"),
+        ({"assets": ["asset-a"], "steps": [{"start": START.isoformat(), "watts": None}]}, "No step says a power"),
         ({"document": "<nothing/>"}, "cannot be read"),
     ],
 )

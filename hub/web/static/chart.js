@@ -2,9 +2,9 @@
 // Every element is in the document with its numbers, and the crosshair can be moved with the arrow keys.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.mjs";
-import { clock, codeOf, dateOf, dayName, hourOf, power, secondsOf } from "./format.js";
+import { clock, codeOf, dayName, hourOf, levelOf, power, secondsOf } from "./format.js";
 
-const LEFT = 64, RIGHT = 12, TOP = 10, BOTTOM = 34;
+const LEFT = 64, RIGHT = 12, TOP = 10, BOTTOM = 38;
 const QUARTER = 900;
 let charts = 0;
 
@@ -27,6 +27,9 @@ function nice(span, most) {
   const rough = span / most, base = 10 ** Math.floor(Math.log10(rough));
   return [1, 2, 2.5, 5, 10].map((factor) => factor * base).find((step) => step >= rough);
 }
+
+/** Whether the first midnight stands so near to the left edge that the day is named there. */
+const isNear = (ticks, x) => ticks.some((when) => hourOf(when) === 0 && x(when) < LEFT + 90);
 
 /** Layers stacked upwards where they feed the grid and downwards where they draw from it. */
 function stack(layers) {
@@ -59,7 +62,7 @@ const outline = (curve, x, y) => {
 };
 
 function hours(from, to, width) {
-  const every = [1, 2, 3, 6, 12, 24].find((step) => ((to - from) / 3600 / step) * 52 <= width) || 24;
+  const every = [1, 2, 3, 6, 12, 24].find((step) => ((to - from) / 3600 / step) * 62 <= width) || 24;
   const ticks = [];
   for (let at = Math.ceil(from / 3600) * 3600; at <= to; at += 3600) if (hourOf(at) % every === 0) ticks.push(at);
   return ticks;
@@ -76,9 +79,10 @@ export function StepChart({ title, window, layers = [], lines = [], excess = [],
   const [at, setAt] = useState(null);
   const [from, to] = [secondsOf(window.start), secondsOf(window.end)];
   const stacked = stack(layers);
-  const high = Math.max(stacked.top, ...lines.flatMap((line) => line.curve.map((step) => step[2])), 1);
-  const step = nice((high - stacked.bottom) * 1.08, Math.max(3, Math.round(height / 56)));
-  const [low, top] = [Math.floor(stacked.bottom / step) * step, Math.ceil((high * 1.04) / step) * step];
+  const drawn = lines.flatMap((line) => line.curve.map((step) => step[2]));
+  const high = Math.max(stacked.top, ...drawn, 1), deep = Math.min(stacked.bottom, ...drawn);
+  const step = nice((high - deep) * 1.08, Math.max(3, Math.round(height / 56)));
+  const [low, top] = [Math.floor((deep * 1.04) / step) * step, Math.ceil((high * 1.04) / step) * step];
   const x = (when) => +(LEFT + ((Math.min(Math.max(when, from), to) - from) / (to - from)) * (width - LEFT - RIGHT)).toFixed(1);
   const y = (watts) => +(height - BOTTOM - ((watts - low) / (top - low)) * (height - TOP - BOTTOM)).toFixed(1);
   const levels = [];
@@ -108,12 +112,14 @@ export function StepChart({ title, window, layers = [], lines = [], excess = [],
   return html`<figure class="chart" ref=${box}>
     <svg width=${width} height=${height} role="img" aria-label=${title} onMouseMove=${place} onMouseLeave=${() => setAt(null)}>
       <defs><pattern id=${`hatch${number}`} width="6" height="6" patternTransform="rotate(45)" patternUnits="userSpaceOnUse">
-        <rect width="6" height="6" class="hatch-ground" /><line x1="0" x2="0" y1="0" y2="6" class="hatch-line" /></pattern></defs>
+        <rect width="6" height="6" class="hatch-ground" /><line x1="0" x2="0" y1="0" y2="6" class="hatch-line" /></pattern>
+        <pattern id=${`much${number}`} width="6" height="6" patternTransform="rotate(45)" patternUnits="userSpaceOnUse">
+        <rect width="6" height="6" class="much-ground" /><line x1="0" x2="0" y1="0" y2="6" class="hatch-line" /></pattern></defs>
       ${levels.map((watts) => html`<line class=${watts === 0 ? "axis" : "grid"} x1=${LEFT} x2=${width - RIGHT} y1=${y(watts)} y2=${y(watts)} />
-        <text class="tick" x=${LEFT - 8} y=${y(watts) + 4} text-anchor="end">${sign && watts > 0 ? "+" : ""}${power(watts)}</text>`)}
+        <text class="tick" x=${LEFT - 8} y=${y(watts) + 4} text-anchor="end">${sign && watts > 0 ? "+" : ""}${levelOf(watts, Math.max(top, -low))}</text>`)}
       ${ticks.map((when) => html`<line class=${hourOf(when) === 0 ? "midnight" : "grid"} x1=${x(when)} x2=${x(when)} y1=${TOP} y2=${height - BOTTOM} />
-        ${x(when) < width - RIGHT - 16 && html`<text class="tick" x=${x(when)} y=${height - BOTTOM + 14} text-anchor="middle">${clock(when)}</text>`}
-        ${(hourOf(when) === 0 || when === ticks[0]) && when < to && html`<text class="tick day" x=${Math.max(x(when), LEFT)} y=${height - 4} text-anchor="start">${dayName(when)}</text>`}`)}
+        ${x(when) < width - RIGHT - 16 && html`<text class="tick" x=${x(when)} y=${height - BOTTOM + 17} text-anchor=${x(when) < LEFT + 16 ? "start" : "middle"}>${clock(when)}</text>`}
+        ${(hourOf(when) === 0 || (when === ticks[0] && !isNear(ticks, x))) && x(when) < width - RIGHT - 70 && html`<text class="tick day" x=${Math.max(x(when), LEFT)} y=${height - 4} text-anchor="start">${dayName(when)}</text>`}`)}
       ${bands.map(([a, b, watts]) => html`<rect class="violation band" data-from=${a} data-to=${b} data-w=${watts} x=${x(a)} width=${Math.max(x(b) - x(a), 1)}
         y=${TOP} height=${height - TOP - BOTTOM} fill=${`url(#hatch${number})`}><title>${clock(a)}–${clock(b)}: ${power(watts)} too much</title></rect>`)}
       ${layers.map((layer, index) => html`<path class=${`layer tone${layer.tone ?? index % 12}`} data-layer=${layer.name}
@@ -122,7 +128,7 @@ export function StepChart({ title, window, layers = [], lines = [], excess = [],
         const crest = valueAt(over, a);
         const peak = crest === null ? high : crest, foot = Math.max(peak - watts, Math.min(0, low));
         return html`<rect class="violation" data-from=${a} data-to=${b} data-w=${watts} x=${x(a)} width=${Math.max(x(b) - x(a), 1)}
-          y=${y(peak)} height=${Math.max(y(foot) - y(peak), 3)} fill=${`url(#hatch${number})`}><title>${clock(a)}–${clock(b)}: ${power(watts)} too much</title></rect>`;
+          y=${y(peak)} height=${Math.max(y(foot) - y(peak), 3)} fill=${`url(#much${number})`}><title>${clock(a)}–${clock(b)}: ${power(watts)} too much</title></rect>`;
       })}
       ${lines.map((line) => html`<path class=${`line ${line.kind}`} data-line=${line.name} d=${outline(line.curve, x, y)} />`)}
       ${now > from && now < to && html`<g class="now"><line x1=${x(now)} x2=${x(now)} y1=${TOP} y2=${height - BOTTOM} /><text x=${x(now) + 4} y=${TOP + 9}>now</text></g>`}
@@ -131,7 +137,7 @@ export function StepChart({ title, window, layers = [], lines = [], excess = [],
     <figcaption>
       <ul class="legend">
         ${layers.map((layer, index) => html`<li><span class=${`swatch tone${layer.tone ?? index % 12}`}></span>${layer.name}</li>`)}
-        ${lines.map((line) => html`<li><span class=${`stroke ${line.kind}`}></span>${line.name}</li>`)}
+        ${[...new Map(lines.map((line) => [line.name, line])).values()].map((line) => html`<li><span class=${`stroke ${line.kind}`}></span>${line.name}</li>`)}
         ${excess.length + bands.length > 0 && html`<li><span class="swatch hatched"></span>too much</li>`}
       </ul>
       <div class="read" tabindex="0" role="slider" aria-label=${`Read ${title}`} aria-valuemin=${from} aria-valuemax=${to - QUARTER}

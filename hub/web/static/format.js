@@ -60,9 +60,18 @@ export function secondsAt(local) {
   return guess;
 }
 
-export const localInput = (seconds) => `${dateOf(seconds)}T${clock(seconds)}`;
+/** A local time as it is typed: `YYYY-MM-DD HH:MM`, 24 hours, whatever the browser's language. */
+export const typed = (seconds) => `${dateOf(seconds)} ${clock(seconds)}`;
 
-const utcOf = (seconds) => `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+/** Seconds since 1970 of what was typed; null when it is no time. */
+export function secondsTyped(text) {
+  const found = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2})$/.exec(text.trim());
+  return found && !Number.isNaN(Date.parse(`${found[1]}T${found[2]}Z`)) ? secondsAt(`${found[1]}T${found[2]}`) : null;
+}
+
+export const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
+
+export const utcOf = (seconds) => `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 
 /** An instant in the market's time, with UTC on hover. */
 export function Time({ at, day = true, seconds = false }) {
@@ -70,6 +79,8 @@ export function Time({ at, day = true, seconds = false }) {
   const text = (seconds ? clockWithSeconds : clock)(when);
   return html`<time datetime=${instantOf(when)} title=${utcOf(when)}>${day ? `${dayName(when)} ` : ""}${text}</time>`;
 }
+
+export const Day = ({ at }) => html`<time datetime=${at} title=${utcOf(secondsOf(at))}>${dayName(secondsOf(at))}</time>`;
 
 /** A span; the day of its end only where it is another one. */
 export function Span({ interval }) {
@@ -84,11 +95,19 @@ const FINE = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
 export function power(watts) {
   if (watts === null || watts === undefined) return "–";
   const size = Math.abs(watts);
-  if (size >= 10e6) return `${NUMBER.format(watts / 1e6)} MW`;
-  if (size >= 1e6) return `${FINE.format(watts / 1e6)} MW`;
-  if (size >= 1e3 || watts === 0) return `${NUMBER.format(watts / 1e3)} kW`;
-  return `${watts} W`;
+  if (size >= 10e6) return `${signed(NUMBER, watts / 1e6)} MW`;
+  if (size >= 1e6) return `${signed(FINE, watts / 1e6)} MW`;
+  if (size >= 1e3 || watts === 0) return `${signed(NUMBER, watts / 1e3)} kW`;
+  return `${signed(NUMBER, watts)} W`;
 }
+
+/** A level of an axis that reaches as far as `most`: all levels of one axis in one unit. */
+export function levelOf(watts, most) {
+  const [unit, size] = most >= 1e6 ? ["MW", 1e6] : most >= 1e3 ? ["kW", 1e3] : ["W", 1];
+  return `${signed(FINE, watts / size)} ${unit}`;
+}
+
+const signed = (format, number) => format.format(number).replace("-", "\u2212");
 
 export function energy(wattHours) {
   if (Math.abs(wattHours) >= 1e6) return `${FINE.format(wattHours / 1e6)} MWh`;

@@ -120,5 +120,12 @@ export function useAnswer(path) {
       clearTimeout(again);
     };
   }, [path]);
-  return answer;
+  const isOfAnother = answer.path !== path && aboutOf(answer.path) !== aboutOf(path);
+  return isOfAnother ? { path, data: null, error: null } : answer;
+}
+
+/** What an answer is about, and as known when: that of another is never shown under this one's name. */
+function aboutOf(path) {
+  const [about, query] = (path || "").split("?");
+  return `${about} ${new URLSearchParams(query || "").get("at") || ""}`;
 }

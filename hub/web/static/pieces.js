@@ -1,7 +1,7 @@
 // Small pieces that all views are put together from.
 
 import { html, useState } from "./vendor/htm-preact.mjs";
-import { Span, codeOf, energy, power, secondsAt, dateOf } from "./format.js";
+import { Span, codeOf, energy, power, secondsAt, secondsTyped, dateOf, isDay, utcOf } from "./format.js";
 import { amend, link } from "./route.js";
 
 export const STATES = { active: "active", coming: "coming", ended: "ended", cancelled: "cancelled" };
@@ -27,7 +27,7 @@ export function State({ state }) {
 export function Who({ id, people, query = {} }) {
   const one = people.find((person) => person.id === id);
   const view = one && one.role === "DSO" ? "dso" : "agr";
-  return html`<a href=${link(view, id, query)} title=${codeOf(id)}>${one ? one.name || one.code : codeOf(id)}</a>`;
+  return html`<a href=${link(view, id, query)} class="who" title=${one && one.name ? `${one.name}, ${one.code}` : codeOf(id)}>${one ? one.name || one.code : codeOf(id)}</a>`;
 }
 
 export const nameOf = (id, people) => {
@@ -65,12 +65,25 @@ function compare(a, b) {
   return String(a).localeCompare(String(b));
 }
 
+/** A local time to type, year first and 24 hours: what a browser offers follows its own language. UTC on hover. */
+export function When({ label, name, value, onInput }) {
+  const at = secondsTyped(value);
+  const check = (event) => event.target.setCustomValidity(secondsTyped(event.target.value) === null ? "Give a time such as 2026-11-25 17:00." : "");
+  return html`<label class="choose when">${label}<input name=${name} value=${value} title=${at === null ? "" : utcOf(at)} placeholder="YYYY-MM-DD HH:MM"
+    required autocomplete="off" spellcheck=${false} maxlength="16" onInput=${(event) => { check(event); onInput(event.target.value); }} /></label>`;
+}
+
 /** Which days are looked at. */
 export function Days({ window }) {
+  const choose = (event) => {
+    const text = event.target.value.trim();
+    event.target.setCustomValidity(isDay(text) ? "" : "Give a day such as 2026-11-25.");
+    if (event.target.reportValidity()) amend({ day: text });
+  };
   const step = (days) => amend({ day: dateOf(secondsAt(`${window.day}T12:00`) + days * 86400) });
   return html`<div class="days" role="group" aria-label="Days shown">
     <button type="button" onClick=${() => step(-1)} aria-label="One day earlier">‹</button>
-    <input type="date" aria-label="First day" value=${window.day} onChange=${(event) => amend({ day: event.target.value })} />
+    <input class="day" aria-label="First day" value=${window.day} placeholder="YYYY-MM-DD" maxlength="10" autocomplete="off" onChange=${choose} />
     <select aria-label="How many days" value=${window.days} onChange=${(event) => amend({ days: event.target.value })}>
       ${[1, 2, 3, 7].map((days) => html`<option value=${days} selected=${days === window.days}>${days === 1 ? "1 day" : `${days} days`}</option>`)}
     </select>

@@ -42,6 +42,7 @@ function Plans({ data, people, kept }) {
       note=${`${plural(data.assetsInAll, "asset")}${brp}. Above the line: production; below: consumption.`}>
       <${StepChart} title=${`Schedules of ${data.person.name || data.person.code}`} window=${data.window} now=${now} height=${280} sign=${true}
         layers=${data.layers.map((layer) => ({ name: layerName(layer), curve: layer.curve }))}
+        lines=${data.shares.map((share) => ({ name: "share of a limit, for the assets under it", kind: "allowed", curve: signed(share) }))}
         bands=${data.shares.flatMap((share) => share.excess)} />
     <//>
     ${data.shares.map((share) => html`<${Card} key=${`${share.limit.mrid}${share.side}`} id=${`a-${share.limit.mrid}-${share.side}`}
@@ -59,3 +60,6 @@ function Plans({ data, people, kept }) {
       <${Table} caption="Assets" rows=${data.assets} rowKey=${(one) => one.id} sort="id" columns=${columns} empty="No assets." />
     <//>`;
 }
+
+/** A share on the axis of schedules: consumption is below the line. */
+const signed = (share) => share.allowed.map(([from, to, watts]) => [from, to, share.side === "consumption" ? -watts : watts]);

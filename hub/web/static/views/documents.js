@@ -5,7 +5,7 @@ import { Time } from "../format.js";
 import { url, useAnswer } from "../hub.js";
 import { Card, Table, Who } from "../pieces.js";
 import { amend, link } from "../route.js";
-import { documentColumns } from "./overview.js";
+import { VERDICTS, documentColumns } from "./overview.js";
 
 export function Documents({ route, people, at, kept }) {
   return route.id ? html`<${One} sequence=${route.id} people=${people} kept=${kept} />` : html`<${Trail} route=${route} people=${people} at=${at} kept=${kept} />`;
@@ -15,7 +15,7 @@ function Trail({ route, people, at, kept }) {
   const { q = "", before = "" } = route.query;
   const { data, error } = useAnswer(url("/api/documents", { at, q, before }));
   return html`<div class="grid">
-    <div class="choices wide"><label class="choose">Search<input type="search" value=${q} placeholder="mRID, sender, kind, verdict, reason" onChange=${(event) => amend({ q: event.target.value, before: "" })} /></label></div>
+    <div class="choices wide"><label class="choose">Search<input type="search" value=${q} placeholder="mRID, sender, kind, verdict, reason" class="long" onChange=${(event) => amend({ q: event.target.value, before: "" })} /></label></div>
     ${error && html`<p class="trouble wide" role="alert">${error}</p>`}
     ${data && html`<${Card} id="t-all" wide=${true} title="Documents" note="newest first">
       <${Table} caption="Documents" rows=${data.documents} rowKey=${(one) => one.key} columns=${documentColumns(people, kept)} empty="No document fits." />
@@ -40,8 +40,8 @@ function One({ sequence, people, kept }) {
         <div><dt>Kind</dt><dd>${one.businessType}${one.type ? `, type ${one.type}` : ""}${one.revision ? `, revision ${one.revision}` : ""}</dd></div>
         <div><dt>Created</dt><dd>${one.created ? html`<${Time} at=${one.created} seconds=${true} />` : "not said"}</dd></div>
         <div><dt>Judged</dt><dd><${Time} at=${one.judged} seconds=${true} /></dd></div>
-        <div><dt>Verdict</dt><dd>${one.verdict}</dd></div>
-        <div><dt>SHA-256</dt><dd class="mrid">${data.digest}</dd></div>
+        <div><dt>Verdict</dt><dd><span class=${`verdict v${one.verdict}`}>${one.verdict} ${VERDICTS[one.verdict] || ""}</span></dd></div>
+        <div class="long"><dt>SHA-256</dt><dd class="mrid">${data.digest}</dd></div>
       </dl>
       ${one.reasons.length > 0 && html`<ul class="reasons">${one.reasons.map((reason) => html`<li><strong>${reason.code}</strong> ${reason.text}</li>`)}</ul>`}</section>
     <${Card} id="x-raw" wide=${true} title="As it came, laid out to read" note=${data.xml ? html`<button type="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>` : ""}>

@@ -32,8 +32,7 @@ export function Dso({ route, people, at, kept }) {
 function Chosen({ limit, at, people, kept }) {
   const { data } = useAnswer(url(`/api/limits/${encodeURIComponent(limit.dso)}/${encodeURIComponent(limit.mrid)}`, { at }));
   if (!data) return html`<p class="loading wide">Loading …</p>`;
-  return html`<p class="wide chosen">Shown below: <strong>${limit.kind} limit ${limit.mrid.slice(0, 6)}</strong>, <${Span} interval=${limit.interval} />.
-    <a href=${link("limit", `${limit.dso}/${limit.mrid}`, kept)}>All about it</a></p>
+  return html`<p class="wide chosen">Shown below: <strong>${limit.kind} limit ${limit.mrid.slice(0, 6)}</strong>, <${Span} interval=${limit.interval} />. ${" "}<a href=${link("limit", `${limit.dso}/${limit.mrid}`, kept)}>All about it</a></p>
     <${Reach} data=${data} people=${people} kept=${kept} />`;
 }
 

@@ -23,10 +23,15 @@ export function Implications({ route, people, at, kept }) {
     </div>
     ${error && html`<p class="trouble wide" role="alert">${error}</p>`}
     ${data && html`<${Card} id="i-all" wide=${true} title="Implications" note=${`${plural(shown.length, "finding")} under ${plural(data.limits, "limit")}; ${energy(sum)} too much in all`}>
-      <${Table} caption="Implications" rows=${shown} rowKey=${findingKey} sort="start" columns=${FINDING_COLUMNS(people, kept)} empty="Nothing: every plan fits, and every asset under a limit has one." />
+      <${Table} caption="Implications" rows=${shown} rowKey=${findingKey} sort="start" columns=${FINDING_COLUMNS(people, kept)} empty=${emptyOf(data)} />
     <//>`}
     ${!data && !error && html`<p class="loading wide">Loading …</p>`}
   </div>`;
+}
+
+function emptyOf(data) {
+  if (data.findings.length) return "No finding fits what is searched for.";
+  return data.limits ? "Nothing: every plan fits, and every asset under a limit has one." : "No limit holds on these days.";
 }
 
 function fits(one, { q, dso, kind }, people) {

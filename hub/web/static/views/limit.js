@@ -21,7 +21,7 @@ export function Limit({ route, people, at, kept }) {
         <div><dt>When</dt><dd><${Span} interval=${limit.interval} /></dd></div>
         <div><dt>Allows</dt><dd>${saysOf(limit)}, ${limit.direction === "both" ? "both ways" : limit.direction}</dd></div>
         <div><dt>Revision</dt><dd>${limit.revision}, <${Time} at=${limit.issued} seconds=${true} /></dd></div>
-        <div><dt>mRID</dt><dd class="mrid">${limit.mrid}</dd></div>
+        <div class="long"><dt>mRID</dt><dd class="mrid">${limit.mrid}</dd></div>
         <div><dt>Reason</dt><dd>${data.reasons.map((reason) => `${reason.code} ${reason.text || ""}`).join("; ") || "none given"}</dd></div>
       </dl></section>
     <${Reach} data=${data} people=${people} kept=${kept} />

@@ -2,12 +2,12 @@
 
 import { html } from "../vendor/htm-preact.mjs";
 import { StepChart } from "../chart.js";
-import { Time, ago, count, plural, secondsOf, Span } from "../format.js";
+import { Day, Time, ago, count, plural, secondsOf, Span } from "../format.js";
 import { url, useAnswer } from "../hub.js";
 import { Card, FINDING_COLUMNS, State, Table, Who, findingKey, saysOf } from "../pieces.js";
 import { link } from "../route.js";
 
-const VERDICTS = { A01: "accepted", A02: "refused", A03: "in part", 999: "nothing found" };
+export const VERDICTS = { A01: "accepted", A02: "refused", A03: "in part", 999: "nothing found" };
 
 export function Overview({ people, at, kept }) {
   const { data, error } = useAnswer(url("/api/overview", { at }));
@@ -22,19 +22,19 @@ export function Overview({ people, at, kept }) {
         layers=${[{ name: "production", curve: data.production, tone: 2 }, { name: "consumption", curve: data.consumption.map(([a, b, w]) => [a, b, -w]), tone: 4 }]}
         bands=${data.excess} />
     <//>
-    <${Card} id="o-limits" title="Limits, active and coming" note=${plural(data.limits.filter((one) => one.state === "active" || one.state === "coming").length, "limit")}>
+    <div class="column"><${Card} id="o-limits" title="Limits, active and coming" note=${plural(data.limits.filter((one) => one.state === "active" || one.state === "coming").length, "limit")}>
       <${Limits} limits=${data.limits} people=${people} kept=${kept} />
-    <//>
-    <${Card} id="o-findings" title="Conflicts ahead" note=${data.findingsInAll ? html`${plural(data.findingsInAll, "conflict")} · <a href=${link("implications", "", kept)}>all implications</a>` : "none in the next two days"}>
-      <${Table} caption="Conflicts ahead" rows=${data.findings} rowKey=${findingKey} empty="Every plan fits under every limit."
-        columns=${FINDING_COLUMNS(people, kept).filter((one) => ["start", "kind", "dso", "excess", "energy", "limit"].includes(one.name))} />
     <//>
     <${Card} id="o-documents" title="Newest documents" note=${html`<a href=${link("documents", "", kept)}>all documents</a>`}>
       <${Table} caption="Newest documents" rows=${data.documents} rowKey=${(one) => one.key} empty="No document yet." columns=${documentColumns(people, kept)} />
+    <//></div>
+    <div class="column"><${Card} id="o-findings" title="Conflicts ahead" note=${data.findingsInAll ? html`${plural(data.findingsInAll, "conflict")} · <a href=${link("implications", "", kept)}>all implications</a>` : "none in the next two days"}>
+      <${Table} caption="Conflicts ahead" rows=${data.findings} rowKey=${findingKey} empty="Every plan fits under every limit."
+        columns=${FINDING_COLUMNS(people, kept).filter((one) => ["start", "kind", "dso", "excess", "energy", "limit"].includes(one.name))} />
     <//>
     <${Card} id="o-alarms" title="Alarms" note=${data.alarms.length ? plural(data.alarms.length, "alarm") : "nothing needs your eyes"}>
       ${data.alarms.length ? html`<ul class="alarms">${data.alarms.map((one) => html`<li><${Time} at=${one.at} /> ${one.text}</li>`)}</ul>` : html`<p class="empty">No alarms.</p>`}
-    <//>
+    <//></div>
   </div>`;
 }
 
@@ -55,7 +55,7 @@ function Facts({ data, now }) {
     <${Fact} name="under a limit now" value=${count(assets.limited)} detail=${`${count(assets.colliding)} in conflict`} />
     <${Fact} name="messages waiting" value=${waiting ? count(waiting.messages) : "–"} alert=${waiting && waiting.trouble}
       detail=${waiting ? waiting.trouble || (waiting.oldest ? `oldest ${ago(now - secondsOf(waiting.oldest))}` : "all delivered") : "not known of the past"} />
-    <${Fact} name="as of" value=${html`<${Time} at=${data.asOf} day=${false} seconds=${true} />`} detail=${html`<${Time} at=${data.asOf} />`} />
+    <${Fact} name="as of" value=${html`<${Time} at=${data.asOf} day=${false} seconds=${true} />`} detail=${html`<${Day} at=${data.asOf} />`} />
   </ul>`;
 }
 
