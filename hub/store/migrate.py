@@ -1,7 +1,8 @@
 """Bring a database to the schema of this program: numbered SQL files, applied once each, in order, in transactions.
 
 Several programs may start at once: they take turns. A file that was edited after it was applied, and a database that is
-newer than the program, are refused.
+newer than the program, are refused. The version before may be at work meanwhile (docs/decisions/011): it is never made
+to wait long, and a file changes nothing that it uses.
 """
 
 import hashlib
@@ -13,10 +14,12 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from hub.errors import SettingsError
+from hub.errors import SettingsError, Unavailable
 from hub.store.database import WRONG_SETTINGS, surroundings
 
 LOCK: Final = 728300
+LOCK_TIMEOUT_MS: Final = 5000
+"""A change that waits for a table makes everybody else wait behind it; rather it gives up and is tried again."""
 READER: Final = "tps_reader"
 """The role that rows are read as; it belongs to the cluster, so that several databases share it."""
 
@@ -53,7 +56,7 @@ async def migrate(url: str, *, schema: str = "tps", known: Sequence[Migration] |
     Raises:
         SettingsError: the database refuses us, is newer than this program, was migrated with an edited file, or lacks a
             right that an administrator must grant (the message names the statements).
-        Unavailable: the database does not answer.
+        Unavailable: the database does not answer, or somebody holds a table that is to change.
     """
     known = migrations() if known is None else known
     try:
@@ -107,7 +110,14 @@ def _missing(known: Sequence[Migration], applied: Sequence[asyncpg.Record]) -> S
 
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> None:
     async with connection.transaction():
-        await connection.execute(migration.sql)
+        await connection.execute(f"set local lock_timeout = {LOCK_TIMEOUT_MS}")
+        try:
+            await connection.execute(migration.sql)
+        except asyncpg.LockNotAvailableError as error:
+            raise Unavailable(
+                f"{migration.name} waits for a table that somebody reads, a backup for example. "
+                "Nothing was changed; try again when that has ended."
+            ) from error
         await connection.execute(
             "insert into schema_version (version, name, sha256) values ($1, $2, $3)",
             migration.version,

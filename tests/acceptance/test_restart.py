@@ -39,7 +39,7 @@ async def test_a_day_with_a_kill_after_each_step_ends_as_a_day_without(grounds: 
         await platform.register_all()
         for step in DAY:
             await step(platform)
-            await _settled(platform)
+            await settled(platform)
         undisturbed = await what_all_see(platform)
 
     async with grounds(ground) as platform:
@@ -47,7 +47,7 @@ async def test_a_day_with_a_kill_after_each_step_ends_as_a_day_without(grounds: 
         for step in DAY:
             await step(platform)
             await platform.restart_all()
-            await _settled(platform)
+            await settled(platform)
         disturbed = await what_all_see(platform)
 
     assert disturbed == undisturbed
@@ -58,7 +58,7 @@ async def test_a_restart_changes_nothing_of_what_is_read(grid: Platform) -> None
     """NF1: lists, states, feeds and their cursors are where they were, byte for byte."""
     for step in DAY:
         await step(grid)
-        await _settled(grid)
+        await settled(grid)
     paths = {
         "alpha": (
             "/assets",
@@ -132,7 +132,7 @@ async def what_all_see(platform: Platform) -> Json:
     return seen
 
 
-async def _settled(platform: Platform) -> None:
+async def settled(platform: Platform) -> None:
     """Wait until nothing is pending anywhere, nor waits for a beat."""
     for name in platform.clients:
         client = platform.clients[name]

@@ -1,13 +1,17 @@
 """Databases come to the schema of the program: once each, in order, in turns, and never against their will."""
 
 import asyncio
+import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import asyncpg
 import pytest
 from msgspec.structs import replace
 
 from hub.errors import SettingsError, Unavailable
+from hub.store import migrate as migrating
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.migrate import READER, Migration, migrate, migrations
 from hub.store.postgres import PostgresStore
@@ -16,6 +20,82 @@ from tests.fixtures_store import DatabaseUrl
 ONE = Migration(1, "0001_one.sql", "create table one (n int);")
 TWO = Migration(2, "0002_two.sql", "alter table one add column t text; insert into one values (1, 'x');")
 BROKEN = Migration(2, "0002_broken.sql", "create table half (n int); select 1 / 0;")
+
+
+OF_THE_FIRST_VERSION: Final = 8
+"""Migrations nobody has met while an older version worked."""
+ADDING: Final = re.compile(
+    r"(create (table|(unique )?index|function|or replace function|sequence|policy|type)|insert into|grant|comment on)\b"
+    r"|alter table \w+ (add column (?![^,]*\bnot null(?! default))[^,]+(, )?)+$"
+)
+"""What the version before does not notice (docs/decisions/011)."""
+DROPPING: Final = re.compile("drop ")
+
+
+def changes(sql: str) -> list[str]:
+    """The statements of a file in one line each, without comments and the bodies of functions."""
+    bare = re.sub(r"\$\$.*?\$\$", "''", re.sub("--.*", "", sql), flags=re.DOTALL)
+    return [" ".join(statement.split()) for statement in bare.split(";") if statement.strip()]
+
+
+def unfit(name: str, sql: str) -> list[str]:
+    """The statements that may stop the version before, at work on the same database."""
+    allowed = DROPPING if re.match(r"\d{4}_drop_", name) else ADDING
+    return [statement for statement in changes(sql) if not allowed.match(statement)]
+
+
+def test_no_migration_changes_what_the_version_before_uses() -> None:
+    later = [migration for migration in migrations() if migration.version > OF_THE_FIRST_VERSION]
+
+    assert {each.name: found for each in later if (found := unfit(each.name, each.sql))} == {}
+
+
+def test_the_migration_of_the_container_trial_keeps_that_rule_and_has_every_kind(root: Path) -> None:
+    sql = (root / "docker" / "test" / "next.sql").read_text("utf-8")
+
+    assert unfit("9999_next.sql", sql) == []
+    assert {" ".join(statement.split()[:2]) for statement in changes(sql)} >= {
+        *("create table", "alter table", "create index", "create function", "create or", "insert into"),
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "alter table feed add column later integer not null",
+        "alter table feed add column a text, add column b text not null",
+        "alter table feed rename column head to tail",
+        "alter table feed alter column head type numeric",
+        "alter table feed drop column gathered",
+        "alter type new_row add attribute later text",
+        "drop table trace",
+        "update feed set head = 0",
+    ],
+)
+def test_what_the_version_before_would_notice_is_found(statement: str) -> None:
+    assert unfit("0009_x.sql", f"create table one (n int); {statement};") == [statement]
+
+
+def test_what_is_not_used_any_more_leaves_in_a_file_of_its_own() -> None:
+    assert unfit("0010_drop_trace.sql", "drop table trace;") == []
+    assert unfit("0010_drop_trace.sql", "drop table trace; create table t (n int);") == ["create table t (n int)"]
+
+
+async def test_a_migration_does_not_make_everybody_wait_behind_a_long_reader(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT_MS", 50)
+    url = await empty(postgres, "reader")
+    await migrate(url, known=[ONE])
+    reader = await asyncpg.connect(url)
+    async with reader.transaction():
+        await reader.fetch("select * from tps.one")
+
+        with pytest.raises(Unavailable, match=r"0002_two.sql waits for a table"):
+            await migrate(url, known=[ONE, TWO])
+    await reader.close()
+
+    assert await migrate(url, known=[ONE, TWO]) == ["0002_two.sql"]
 
 
 async def ask(url: str, query: str) -> list[object]:
