@@ -8,9 +8,9 @@ umask 077
 cd /srv/tps
 password() { python -c 'import secrets; print(secrets.token_urlsafe(24))'; }
 
-mkdir -p postgres grafana members/broker
-for folder in postgres grafana; do
-    [ -s "$folder/password" ] || password >"$folder/password"
+mkdir -p postgres grafana members/broker members/hub
+for file in postgres/password grafana/password members/hub/pages.password; do
+    [ -s "$file" ] || password >"$file"
 done
 for name in "$@"; do
     folder=members/$name

@@ -14,7 +14,7 @@ import yaml
 from gateways.demo.cast import PLAYERS
 from hub.directory_service.bootstrap import VERBS
 from hub.directory_service.plan import Plan, read
-from hub.settings import KINDS, Http, describe
+from hub.settings import KINDS, Http, Web, describe
 from tests.docker.naming import measures, refused
 
 Service = dict[str, Any]  # Any: a YAML mapping
@@ -97,7 +97,21 @@ def test_every_participant_of_the_platform_file_has_its_gateway_on_its_own_folde
 
 
 def test_hub_and_standby_are_the_same(services: dict[str, Service]) -> None:
-    assert services["hub"] == services["hub-standby"]
+    hub, standby = ({**services[name], "ports": []} for name in ("hub", "hub-standby"))
+
+    assert hub == standby
+
+
+def test_the_operator_s_pages_are_on_and_out_of_everybody_else_s_reach(
+    services: dict[str, Service], compose: dict[str, Any]
+) -> None:
+    """F3: on the machine itself, with a password that is in a file."""
+    hub = services["hub"]
+
+    assert Path(hub["environment"]["TPS__WEB__PASSWORD_FILE"]).parent == Path(hub["volumes"][0]["target"])
+    assert hub["environment"]["TPS__WEB__HOST"] == "0.0.0.0", "a published port leads to no loopback"
+    assert networks(hub) == {"platform", "operators"}
+    assert compose["networks"]["platform"] == {"internal": True}
 
 
 def test_everybody_has_a_database_of_its_own_whose_password_is_in_its_own_folder(
@@ -157,9 +171,10 @@ def test_everybody_has_limits(services: dict[str, Service]) -> None:
 def test_only_this_machine_reaches_the_published_ports(services: dict[str, Service]) -> None:
     published = {name: each["ports"] for name, each in services.items() if "ports" in each}
 
-    assert published.keys() == {*(player.name for player in PLAYERS), "grafana"}
+    inner = {"grafana": 3000, "hub": Web().port, "hub-standby": Web().port}
+    assert published.keys() == {*(player.name for player in PLAYERS), *inner}
     for name, ports in published.items():
-        inside = 3000 if name == "grafana" else Http().port
+        inside = inner.get(name, Http().port)
         assert [re.fullmatch(rf"127\.0\.0\.1:\$\{{\w+:-\d+\}}:{inside}", port) is not None for port in ports] == [True]
 
 
@@ -212,6 +227,7 @@ def test_passwords_are_made_once_and_only_for_their_owners(root: Path, tmp_path:
 
     assert {str(file.relative_to(tmp_path)) for file in made} == {
         *("postgres/password", "grafana/password", "directory/pgpass", "members/hub/pgpass", "members/north/pgpass"),
+        "members/hub/pages.password",
         *("members/broker/provisioner.password", "members/broker/provisioner.conf"),
     }
     assert {file: file.read_text() for file in made} == made
