@@ -9,6 +9,7 @@ functions of the wall would show everything to everybody.
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 CHUNK: Final = 1 << 18
+UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
+"""What reading a damaged zip raises; RuntimeError where a bit says that it is encrypted, or of an unknown method."""
 Copied = Callable[[int], None]
 """Told how many bytes have been copied so far."""
 
@@ -104,7 +107,7 @@ def read_manifest(file: Path) -> Manifest:
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
-    except (OSError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE, msgspec.DecodeError) as error:
         raise SettingsError(f"{file} is no whole backup ({error}). Expected: a file of `tps store backup`.") from error
     if manifest.format != FORMAT:
         raise SettingsError(f"{file} has the form {manifest.format}, expected {FORMAT}. Use the version that made it.")
@@ -131,7 +134,7 @@ async def restore(url: str, file: Path, *, component: str, copied: Copied = lamb
             await connection.execute(f'set search_path to "{SCHEMA}", pg_temp')
             async with connection.transaction():
                 await _load(connection, archive, manifest, _Stream(copied))
-    except zipfile.BadZipFile as error:
+    except UNREADABLE as error:
         raise LogCorrupt(f"{file} is damaged ({error}). Nothing was kept; use another backup.") from error
     finally:
         await _left(connection)
@@ -302,7 +305,7 @@ async def _copy_in(connection: "Connection", archive: zipfile.ZipFile, table: Ta
     with archive.open(_member(table.name)) as member:
 
         async def chunks() -> AsyncIterator[bytes]:
-            while data := member.read(CHUNK):
+            while data := _read(member):
                 yield stream.take(data)
 
         columns = list(table.columns)
@@ -312,6 +315,17 @@ async def _copy_in(connection: "Connection", archive: zipfile.ZipFile, table: Ta
             raise _damaged(table) from error
     if (_rows(status), stream.sha256) != (table.rows, table.sha256):
         raise _damaged(table)
+
+
+def _read(member: IO[bytes]) -> bytes:
+    """The next piece; none where the file is damaged, so that the COPY ends, and what came is found to be too little.
+
+    An exception in the midst of a COPY would leave its connection waiting for ever (asyncpg 0.32).
+    """
+    try:
+        return member.read(CHUNK)
+    except UNREADABLE:
+        return b""
 
 
 def _damaged(table: Table) -> LogCorrupt:
