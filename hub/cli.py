@@ -3,6 +3,7 @@
 Every option has an environment twin (`TPS_<COMMAND>_<OPTION>`). Exit codes: 0 fine, 1 found a problem, 2 wrong usage.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,6 +126,7 @@ def tps(ctx: click.Context, toml: Path | None, sets: tuple[str, ...]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `tps` and exit: 0 fine, 1 found a problem, 2 wrong usage."""
+    _must_be_text(sys.argv[1:] if arguments is None else arguments)
     try:
         tps.main(arguments, prog_name="tps")
     except SettingsError as error:
@@ -133,4 +135,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Unavailable as error:
         click.echo(f"Not available: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo(f"What was to be written does not fit: {error.strerror}.", err=True)
+        sys.exit(1)
     raise AssertionError("click ends the process itself")
+
+
+def _must_be_text(arguments: Sequence[str]) -> None:
+    """End with 2 where bytes that are no text were given: nothing behind could store or compare them."""
+    for argument in arguments:
+        if any("\ud800" <= each <= "\udfff" for each in argument):
+            coding = sys.getfilesystemencoding()
+            click.echo(f"Error: {argument!r} is no text in the coding of this machine ({coding}).", err=True)
+            sys.exit(2)

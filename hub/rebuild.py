@@ -18,11 +18,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from documents.values import Identifier
+from hub.audit.records import GENESIS
 from hub.collector import uncollected
 from hub.events import ViewsRebuilt
 from hub.ports import Brain, Clock, Recorded, Row, StoredEvent
 from hub.projections.catalogue import Entry
-from hub.store.codec import encode_payload
+from hub.store.codec import check, encode_payload
 from hub.store.shadow import Difference, FeedStart, Record, Shadow
 
 T = TypeVar("T")
@@ -135,6 +136,7 @@ class Rebuild:
         self._renewed: list[Entry] = []
         self._numbers = Numbers(())
         self._position = self._noted = 0
+        self._chain = GENESIS
 
     async def check(self) -> Report:
         """Compare the views with the log and change nothing. Raises Unavailable, LogCorrupt, UnknownEvent."""
@@ -219,6 +221,7 @@ class Rebuild:
         return records
 
     def _project_one(self, stored: StoredEvent, records: list[Record]) -> None:
+        self._chain = check(stored, self._chain)
         event = self._brain.decode(stored.topic, stored.state)
         recorded = Recorded(event, stored.position, stored.at, stored.cause)
         for row in self._brain.rows(recorded):

@@ -79,7 +79,10 @@ class Hub(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Seconds, Meta(description="An unforeseen limit not delivered within this alarms the operator (R27)")
     ] = 60.0
     keep_payloads_days: Annotated[
-        int, Meta(ge=0, description="Raw documents are erased so many days after they came; 0 keeps them for ever")
+        int,
+        Meta(
+            ge=0, le=36_500, description="Raw documents are erased so many days after they came; 0 keeps them for ever"
+        ),
     ] = 0
     checkpoint_s: Annotated[Seconds, Meta(description="Time between signed checkpoints of a log that grows")] = 60.0
     checkpoint_records: Annotated[

@@ -15,7 +15,8 @@ from gateways.verbs.operating import with_log, with_store
 from hub.clock import SystemClock
 from hub.settings import GatewaySettings, Sources
 from hub.store.tokens import Token, fingerprint_of
-from hub.verbs.operating import BY, WHY, operator
+from hub.verbs.operating import BY, MAY_WHY, WHY, operator
+from hub.verbs.texts import DAYS_MAX, Words
 
 if TYPE_CHECKING:
     from hub.desk import Desk
@@ -31,9 +32,9 @@ def tokens() -> None:
 
 
 @tokens.command("issue")
-@click.option("--label", default="", help="What the token is for, to know it again.")
-@click.option("--days", type=click.IntRange(min=1), default=None, help="Days until it expires; none: never.")
-@click.option("--why", default="", help="The reason, kept in the log.")
+@click.option("--label", type=Words(), default="", help="What the token is for, to know it again.")
+@click.option("--days", type=click.IntRange(1, DAYS_MAX), default=None, help="Days until it expires; none: never.")
+@MAY_WHY
 @BY
 @click.pass_obj
 def issue(sources: Sources, *, label: str, days: int | None, why: str, by: str) -> None:

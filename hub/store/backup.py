@@ -89,7 +89,7 @@ async def backup(url: str, file: Path, *, now: datetime, copied: Copied = lambda
     unfinished = file.with_name(f"{file.name}.unfinished")
     connection = await connected(url)
     try:
-        with BufferedWriter(_File(unfinished, "xb", opener=_private)) as raw:
+        with BufferedWriter(_made(unfinished)) as raw:
             with surroundings():
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     manifest = await _write(connection, raw, now, _Stream(copied))
@@ -201,6 +201,13 @@ class _Stream:
     def sha256(self) -> str:
         """Of the table so far, hexadecimal."""
         return self._sha.hexdigest()
+
+
+def _made(file: Path) -> _File:
+    try:
+        return _File(file, "xb", opener=_private)
+    except OSError as error:
+        raise Unavailable(f"The backup cannot be written: {error.strerror}.") from error
 
 
 def _private(path: str, flags: int) -> int:

@@ -73,7 +73,7 @@ def surroundings() -> Iterator[None]:
             raise
         if isinstance(error, asyncpg.InternalClientError) and HUNG_UP not in str(error):
             raise
-        raise Unavailable(f"The database does not answer ({type(error).__name__}). It is tried again.") from error
+        raise Unavailable(f"The database does not answer ({type(error).__name__}).") from error
 
 
 async def connect_pool(url: str, *, schema: str, min_size: int, max_size: int, command_timeout_s: float) -> "Pool":

@@ -13,11 +13,12 @@ from msgspec import Struct
 from hub.errors import Rejected, SettingsError, Unavailable
 from hub.mades.topology import Registered
 from hub.settings import DirectorySettings, Sources
-from hub.verbs.operating import BY, WHY
+from hub.verbs.operating import AS_JSON, BY, WHY
 from hub.verbs.operating import operator as who_types
 
 if TYPE_CHECKING:
     from hub.directory_service import Directory
+    from hub.mades.provision import ComponentStatus, DeadLetter
 
 T = TypeVar("T")
 _LIMIT: Final = 1000
@@ -74,18 +75,36 @@ def provision(operator: Operator, file: Path | None) -> None:
     click.echo(f"{len(components)} components, {len(changes.made)} made, {len(changes.removed)} removed.")
 
 
+class Status(Struct, frozen=True):
+    """What `tps broker status --json` prints."""
+
+    components: "list[ComponentStatus]"
+    dead_letters: int
+
+
+class DeadLetters(Struct, frozen=True):
+    """What `tps broker dead-letters --json` prints: the oldest ones, and how many there are."""
+
+    oldest: "list[DeadLetter]"
+    count: int
+
+
 @broker.command()
+@AS_JSON
 @click.pass_obj
-def status(operator: Operator) -> None:
+def status(operator: Operator, *, as_json: bool) -> None:
     """List every component: whether it may log in, its connections, what waits for it; and the dead letters."""
     from hub.mades import provision as work  # noqa: PLC0415 - as above
 
-    everybody = _managed(operator, work.status)
+    everybody, given_up = _managed(operator, work.status), _managed(operator, work.dead_letter_count)
+    if as_json:
+        click.echo(msgspec.json.encode(Status(everybody, given_up)).decode())
+        return
     for each in everybody:
         waiting = ", ".join(f"{count} {kind}" for kind, count in sorted(each.waiting.items(), reverse=True))
         login = "may log in" if each.may_log_in else "may not log in"
         click.echo(f"{each.code}  {login}  connections {each.connections}  waiting: {waiting or 'no queue'}")
-    click.echo(f"Dead letters: {_managed(operator, work.dead_letter_count)}.")
+    click.echo(f"Dead letters: {given_up}.")
 
 
 @broker.command()
@@ -111,19 +130,23 @@ def revoke(operator: Operator, code: str, why: str, by: str) -> None:
 
 @broker.command("dead-letters")
 @click.option("--limit", default=20, type=click.IntRange(0, _LIMIT), help="How many to list.")
+@AS_JSON
 @click.pass_obj
-def dead_letters(operator: Operator, limit: int) -> None:
+def dead_letters(operator: Operator, limit: int, *, as_json: bool) -> None:
     """Count the messages that were given up, and list the oldest: when, why, between whom; never what they say."""
     from hub.mades import provision as work  # noqa: PLC0415 - as above
 
     letters = _managed(operator, lambda management: work.dead_letters(management, limit=limit)) if limit else []
+    count = max(_managed(operator, work.dead_letter_count), len(letters))
+    if as_json:
+        click.echo(msgspec.json.encode(DeadLetters(letters, count)).decode())
+        return
     for letter in letters:
         at = letter.at.isoformat() if letter.at else "-"
         click.echo(
             f"{at}  {letter.reason}  {letter.sender} -> {letter.receiver}  {letter.business_type}  {letter.message_id}"
         )
-    count = _managed(operator, work.dead_letter_count)
-    click.echo(f"Dead letters: {max(count, len(letters))}.")
+    click.echo(f"Dead letters: {count}.")
 
 
 def _note(sources: Sources, code: str, *, why: str, by: str) -> None:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
+from msgspec import Struct
 
 from documents.identifiers import code_of
 from documents.values import Identifier, Instant
@@ -19,8 +20,9 @@ from hub.history.wording import utc
 from hub.ports import Recorded, StoredEvent
 from hub.settings import HubSettings, Sources
 from hub.verbs.formats import FORMATS
-from hub.verbs.looking import JSON, Names, UtcTime, events_of, with_store
+from hub.verbs.looking import JSON, Names, events_of, with_store
 from hub.verbs.operating import party
+from hub.verbs.texts import POSITION, UtcTime
 
 if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore
@@ -36,6 +38,19 @@ FILTERS: Final = (
 )
 
 
+class Written(Struct, frozen=True):
+    """What `--json` prints of an export: how many events, and position and chain value of the last one."""
+
+    events: int
+    position: int | None
+    chain: str | None
+
+    @classmethod
+    def of(cls, count: int, last: Exported | None) -> "Written":
+        """Of so many, up to this one."""
+        return cls(count, last.position, last.chain) if last else cls(0, None, None)
+
+
 def filtered(verb: Verb) -> Verb:
     """The options that choose events."""
     for option in reversed(FILTERS):
@@ -45,7 +60,7 @@ def filtered(verb: Verb) -> Verb:
 
 @click.command("list")
 @filtered
-@click.option("--last", type=click.IntRange(min=1), default=20, help="How many, the newest ones.")
+@click.option("--last", type=POSITION, default=20, help="How many, the newest ones.")
 @JSON
 @click.pass_obj
 def list_(sources: Sources, /, *, last: int, as_json: bool, **chosen: Any) -> None:
@@ -68,7 +83,7 @@ def list_(sources: Sources, /, *, last: int, as_json: bool, **chosen: Any) -> No
 
 
 @click.command()
-@click.argument("position", type=click.IntRange(min=1))
+@click.argument("position", type=POSITION)
 @JSON
 @click.pass_obj
 def show(sources: Sources, position: int, *, as_json: bool) -> None:
@@ -105,8 +120,9 @@ def show(sources: Sources, position: int, *, as_json: bool) -> None:
     is_flag=True,
     help="Also what the events say: PERSONAL AND COMMERCIAL data (metering points, ratings, plans, limits).",
 )
+@click.option("--json", "as_json", is_flag=True, help="Tell what was written as JSON, for programs.")
 @click.pass_obj
-def export(sources: Sources, /, *, out: str, form: str, with_payloads: bool, **chosen: Any) -> None:
+def export(sources: Sources, /, *, out: str, form: str, with_payloads: bool, as_json: bool, **chosen: Any) -> None:
     """Write events for a regulator: one event a line (or a row), in the order of the log.
 
     Each line says when, what kind, about whom, and has the digests that tie it to the log; what the events say only
@@ -114,6 +130,8 @@ def export(sources: Sources, /, *, out: str, form: str, with_payloads: bool, **c
     Exit codes: 0 written, 1 the log was changed, 2 used wrongly.
     """
     tell = whole if with_payloads else bare
+    if as_json and out == "-":
+        raise click.UsageError("The events themselves go to the standard output. With --json give --out FILE.")
 
     async def write(store: "PostgresStore", settings: HubSettings) -> tuple[int, Exported | None]:
         wanted, count, last = _wanted(settings, **chosen), 0, None
@@ -125,6 +143,9 @@ def export(sources: Sources, /, *, out: str, form: str, with_payloads: bool, **c
         return count, last
 
     count, last = with_store(sources, write)
+    if as_json:
+        click.echo(msgspec.json.encode(Written.of(count, last)))
+        return
     upto = f"; the last one is at position {last.position}, chain {last.chain}" if last else ""
     click.echo(f"{count} events written{upto}.", err=True)
 
@@ -153,6 +174,8 @@ def _wanted(
     participants: Iterable[str],
     types: Iterable[str],
 ) -> Wanted:
+    if start and end and start >= end:
+        raise click.UsageError(f"Nothing lies from {utc(start)} to before {utc(end)}. Give --from the earlier of both.")
     return Wanted(
         start=start,
         end=end,

@@ -14,8 +14,9 @@ from hub.history.wording import utc
 from hub.ports import MessageState, Recorded
 from hub.settings import HubSettings, Sources
 from hub.verbs.gathering import Gathering
-from hub.verbs.looking import JSON, Names, UtcTime, events_of, with_store
+from hub.verbs.looking import JSON, Names, events_of, with_store
 from hub.verbs.operating import party
+from hub.verbs.texts import UtcTime
 
 if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore

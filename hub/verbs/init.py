@@ -8,6 +8,7 @@ import msgspec
 
 from hub.errors import Rejected
 from hub.verbs.operating import AS_JSON, BY, operator
+from hub.verbs.texts import Said
 
 
 @click.command()
@@ -18,7 +19,7 @@ from hub.verbs.operating import AS_JSON, BY, operator
     type=click.Path(dir_okay=False, path_type=Path),
     help="Who takes part (TOML); by default platform.toml in FOLDER, which is made on the first run.",
 )
-@click.option("--why", default="named in the platform file", help="The reason, kept in the logs.")
+@click.option("--why", type=Said(), default="named in the platform file", help="The reason, kept in the logs.")
 @BY
 @AS_JSON
 def init(folder: Path, platform: Path | None, *, why: str, by: str, as_json: bool) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
 from documents import identifiers
-from documents.values import Identifier, Instant
+from documents.values import Identifier
 from hub.errors import LogCorrupt, UnknownEvent
 from hub.ports import StoredEvent
 from hub.settings import HubSettings, Sources
@@ -20,20 +19,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-
-
-class UtcTime(click.ParamType[Instant]):
-    """An instant as people write it: ISO 8601, in UTC where no offset is given."""
-
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Instant:
-        """The aware instant. Ends with 2 when it is none."""
-        try:
-            found = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time. Give one such as 2026-11-24T14:05:00Z.", param, ctx)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def with_store(sources: Sources, work: Callable[["PostgresStore", HubSettings], Awaitable[T]]) -> T:

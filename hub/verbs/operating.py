@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -13,14 +14,15 @@ from documents.values import Identifier
 from hub.commands import Command
 from hub.errors import LogCorrupt, Rejected, UnknownEvent
 from hub.settings import HubSettings, Sources
+from hub.verbs.texts import Said, Words
 
 if TYPE_CHECKING:
     from hub.desk import Desk
     from hub.store.postgres import PostgresStore
 
 T = TypeVar("T")
-WHY: Final = click.option("--why", required=True, help="The reason, kept in the log.")
-MAY_WHY: Final = click.option("--why", default="", help="The reason, kept in the log.")
+WHY: Final = click.option("--why", type=Said(), required=True, help="The reason, kept in the log.")
+MAY_WHY: Final = click.option("--why", type=Words(), default="", help="The reason, kept in the log.")
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 
@@ -83,10 +85,18 @@ def resource(text: str, settings: HubSettings) -> Identifier:
 
 
 def operator() -> str:
-    """Who types: the name the log keeps with the decision."""
-    return getpass.getuser()
+    """Who types: the name the log keeps with the decision; a number where the machine has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 BY: Final = click.option(
-    "--by", default=operator, show_default="who types", metavar="NAME", help="Who decides, kept in the log."
+    "--by",
+    type=Said(),
+    default=operator,
+    show_default="who types",
+    metavar="NAME",
+    help="Who decides, kept in the log.",
 )

@@ -12,6 +12,7 @@ from hub.rows import PARTICIPANTS, Participant
 from hub.settings import HubSettings, Sources
 from hub.values import Role
 from hub.verbs.operating import BY, WHY, decide, party, with_log
+from hub.verbs.texts import Words
 
 if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore
@@ -28,9 +29,9 @@ def participants() -> None:
 @participants.command()
 @click.argument("participant")
 @click.argument("role", type=click.Choice(ROLES, case_sensitive=False))
-@click.option("--name", default="", help="What people call it; seen by the operator only.")
+@click.option("--name", type=Words(), default="", help="What people call it; seen by the operator only.")
 @click.option("--brp", help="An aggregator's balance responsible party.")
-@click.option("--why", default="", help="The reason, kept in the log: the contract, say.")
+@click.option("--why", type=Words(), default="", help="The reason, kept in the log: the contract, say.")
 @BY
 @click.pass_obj
 def add(sources: Sources, *, participant: str, role: str, name: str, brp: str | None, why: str, by: str) -> None:

@@ -13,6 +13,7 @@ from hub.commands import ErasePayloads
 from hub.retention import Retention
 from hub.settings import HubSettings, Sources
 from hub.verbs.operating import BY, WHY, operator, party, with_log
+from hub.verbs.texts import DAYS_MAX
 
 if TYPE_CHECKING:
     from hub.desk import Desk
@@ -38,7 +39,7 @@ def payloads() -> None:
 
 
 @payloads.command()
-@click.option("--days", type=click.IntRange(min=0), default=None, help="Those that came more than so many days ago.")
+@click.option("--days", type=click.IntRange(0, DAYS_MAX), help="Those that came more than so many days ago.")
 @click.option(
     "--before",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),

@@ -11,10 +11,11 @@ import click
 import msgspec
 from msgspec import Struct
 
-from hub.errors import Conflict
+from hub.errors import Conflict, LogCorrupt, UnknownEvent
 from hub.projections.catalogue import CATALOGUE, Entry
 from hub.settings import HubSettings, Sources
 from hub.verbs.operating import BY, operator
+from hub.verbs.texts import Said
 
 if TYPE_CHECKING:
     from hub.rebuild import Order, Progress, Report
@@ -72,7 +73,7 @@ def list_(sources: Sources, *, as_json: bool) -> None:
 @projections.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option("--check", is_flag=True, help="Only compare with the log, and end with 1 when something differs.")
-@click.option("--why", help="The reason, kept in the log; needed unless you only check.")
+@click.option("--why", type=Said(), help="The reason, kept in the log; needed unless you only check.")
 @BY
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_obj
@@ -164,7 +165,7 @@ def _maintain(sources: Sources, work: "Callable[[str, PostgresStore, HubSettings
 
     try:
         return asyncio.run(run())
-    except Conflict as error:
+    except (Conflict, LogCorrupt, UnknownEvent) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         raise click.ClickException("Stopped. The views are as they were.") from None

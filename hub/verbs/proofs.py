@@ -11,6 +11,7 @@ from hub.audit.documents import TOLD, owner_of
 from hub.audit.proofs import FORMAT, Proof
 from hub.settings import HubSettings, Sources
 from hub.verbs.operating import party
+from hub.verbs.texts import POSITION, POSITION_MAX
 
 if TYPE_CHECKING:
     from hub.app.proving import Prover
@@ -28,11 +29,12 @@ REPEATED: Final = TOLD[-1]
 @click.option("--sender", help="Whose message it is, where several have used the mRID.")
 @click.option(
     "--since",
-    type=click.IntRange(min=1),
+    type=POSITION,
     metavar="RECORDS",
     help="Also prove that the log continues the one at this checkpoint.",
 )
 @click.option("--auditor", "for_auditor", is_flag=True, help="Any record: the proof may be given to no participant.")
+@click.option("--json", is_flag=True, expose_value=False, help="A proof is JSON anyway.")
 @click.pass_obj
 def prove(sources: Sources, *, event: str | None, sender: str | None, since: int | None, for_auditor: bool) -> None:
     """Print a proof that EVENT is in the log: a position, or the mRID of a message.
@@ -69,7 +71,7 @@ def prove(sources: Sources, *, event: str | None, sender: str | None, since: int
 async def _found(prover: "Prover", store: "PostgresStore", event: str, sender: str | None) -> "StoredEvent":
     """The record that is meant. Ends with 1 when there is none, with 2 when several are."""
     if event.isdecimal() and sender is None:
-        if found := await prover.record(int(event)):
+        if int(event) <= POSITION_MAX and (found := await prover.record(int(event))):
             return found
         raise click.ClickException(f"The log has no position {event}.")
     positions = await store.log.documents(event, sender=sender)

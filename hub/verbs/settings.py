@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from hub.settings import Effective, Setting, Sources, describe
 from hub.verbs.kinds import KIND, KINDS, chosen
+from hub.verbs.operating import AS_JSON
 
 
 class Shown(Struct, frozen=True):
@@ -25,16 +26,20 @@ def settings() -> None:
 
 @settings.command("list")
 @click.option("--markdown", is_flag=True, help="As a table for the documentation.")
+@AS_JSON
 @click.argument("kind", type=click.Choice(sorted(KINDS)))
-def list_(markdown: bool, kind: str) -> None:
+def list_(*, markdown: bool, as_json: bool, kind: str) -> None:
     """List every setting of KIND with its meaning, default and environment variable."""
     listed = describe(KINDS[kind])
+    if as_json:
+        click.echo(msgspec.json.encode(listed).decode())
+        return
     click.echo("\n".join(as_markdown(listed) if markdown else as_text(listed)))
 
 
 @settings.command()
 @KIND
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@AS_JSON
 @click.pass_obj
 def show(sources: Sources, *, kind: str | None, as_json: bool) -> None:
     """Show the value that holds for every setting, and where it comes from; secrets are masked.

@@ -12,6 +12,7 @@ from hub.audit.merkle import Tree
 from hub.audit.verification import Fault
 from hub.settings import HubSettings, Sources
 from hub.verbs.progress import progress
+from hub.verbs.texts import POSITION
 
 if TYPE_CHECKING:
     from hub.app.auditing import Audit, Stand
@@ -38,7 +39,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.option("--from", "start", type=click.IntRange(min=1), help="Begin at the checkpoint before this position.")
+@click.option("--from", "start", type=POSITION, help="Begin at the checkpoint before this position.")
 @click.option(
     "--resume",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -68,6 +69,8 @@ def verify(sources: Sources, *, start: int | None, resume: Path | None, root: Pa
     async def run() -> Report:
         async with app.reading(settings) as store:
             signature = signed_by(hub, root or settings.mades.dir / ROOT)
+            if start and start > (head := await store.log.head()):
+                raise click.UsageError(f"The log ends at position {head}. Begin at one that it has.")
             stand = await before(store, start, log=log_name(hub), signature=signature) if start else kept
             audit = Audit(store, stand, salts=app.salts_of(settings.hub), signature=signature)
             return await _audited(audit, resume, also_unnamed=not (start or stand.complete))
@@ -84,6 +87,7 @@ async def _audited(audit: "Audit", resume: Path | None, *, also_unnamed: bool) -
     """Look at all there is, and note in the file how far it is."""
     from hub.app.auditing import Bad  # noqa: PLC0415
 
+    _keep(resume, audit.stand)  # what cannot be written is told before the work, not after it
     extent, fault, pages = await audit.extent(), None, 0
     try:
         with progress("Records", extent.records, done=audit.stand.position) as reached:
@@ -120,7 +124,12 @@ def _kept(file: Path | None, log: str) -> "Stand":
 
 
 def _keep(file: Path | None, stand: "Stand") -> None:
-    if file:
-        unfinished = file.with_name(file.name + ".unfinished")
+    """Raises UsageError: the file cannot be written."""
+    if file is None:
+        return
+    unfinished = file.with_name(file.name + ".unfinished")
+    try:
         unfinished.write_bytes(msgspec.json.encode(stand))
         unfinished.replace(file)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror or error}.") from error

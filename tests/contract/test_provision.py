@@ -1,6 +1,7 @@
 """Provisioning of a real RabbitMQ, by function and by command (hub.mades.provision, `tps broker`)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -193,5 +194,8 @@ async def test_the_commands_do_all_this_for_an_operator(rabbit: RabbitTls, tmp_p
     assert f"{ALPHA}  may not log in" in "\n".join(shown)
     assert shown[-1] == "Dead letters: 0."
     assert (await tps("dead-letters")).output == "Dead letters: 0.\n"
+    assert json.loads((await tps("dead-letters", "--json")).output) == {"oldest": [], "count": 0}
+    told = json.loads((await tps("status", "--json")).output)
+    assert (told["dead_letters"], ALPHA in {each["code"] for each in told["components"]}) == (0, True)
     refused = await tps("revoke", "provisioner", "--why", "a mistake")
     assert (refused.exit_code, "runs the broker" in refused.output) == (1, True)

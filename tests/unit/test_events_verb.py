@@ -111,5 +111,24 @@ async def test_a_file_of_something_else_is_wrong_usage(tmp_path: Path, content: 
     assert (code, words in printed) == (2, True)
 
 
+async def test_where_the_log_has_nothing_nothing_was_verified(database_url: DatabaseUrl) -> None:
+    url = await database_url()
+    await log_of_three(url)
+
+    code, told = await tps_events(url, "verify", "--from", "4")
+
+    assert (code, "The log ends at position 3" in told) == (2, True)
+    assert await tps_events(url, "prove", "9" * 20) == (1, f"Error: The log has no position {'9' * 20}.\n")
+
+
+async def test_a_file_that_cannot_be_written_is_told_before_the_work(database_url: DatabaseUrl, tmp_path: Path) -> None:
+    url = await database_url()
+    await log_of_three(url)
+
+    code, told = await tps_events(url, "verify", "--resume", str(tmp_path / "nowhere" / "audit.json"))
+
+    assert (code, "audit.json cannot be written: No such file or directory." in told) == (2, True)
+
+
 async def test_two_ways_to_begin_are_wrong_usage() -> None:
     assert (await tps_events("postgresql://nowhere", "verify", "--resume", "audit.json", "--from", "2"))[0] == 2

@@ -141,6 +141,21 @@ async def test_a_file_appears_only_when_the_whole_chain_held(
     assert not bad.with_suffix(".jsonl.part").exists()
 
 
+async def test_what_was_exported_is_told_to_programs(database_url: DatabaseUrl, world: World, tmp_path: Path) -> None:
+    url = await database_url()
+    await kept(world, url)
+
+    told = json.loads((await events(url, "export", "--out", str(tmp_path / "events"), "--json")).stdout)
+
+    written = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    last = written[-1]
+    assert told == {"events": len(written), "position": last["position"], "chain": last["chain"]}
+    empty = await events(url, "export", "--to", "2000-01-01", "--out", str(tmp_path / "none"), "--json")
+    assert json.loads(empty.stdout) == {"events": 0, "position": None, "chain": None}
+    reversed_ = await events(url, "export", "--from", "2026-11-02", "--to", "2026-11-01")
+    assert (reversed_.exit_code, "Give --from the earlier" in reversed_.output) == (2, True)
+
+
 async def test_a_parquet_file_has_the_same_events_in_the_same_order(
     database_url: DatabaseUrl, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,16 @@ async def test_what_a_rebuild_by_hand_has_changed_is_an_event_with_who_and_why(u
         assert await store.log.head() == 3
 
 
+async def test_a_log_that_was_changed_is_told_in_words(url: str) -> None:
+    async with app.operating(settings_of(url)) as (desk, _):
+        await admit(desk, ALPHA)
+    await ask(url, "update stored_events set cause = 'somebody else'")
+
+    told = await operated.run(url, "projections", "rebuild", "--check", code=1)
+
+    assert told.startswith("Error: The log was changed at or before position 1")
+
+
 async def test_a_projection_of_another_version_is_rebuilt_while_the_hub_works_and_the_old_rows_serve(url: str) -> None:
     async with app.operating(settings_of(url)) as (desk, store):
         await admit(desk, ALPHA, BRAVO)

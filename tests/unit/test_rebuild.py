@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from hub.errors import Conflict
+from hub.errors import Conflict, LogCorrupt
 from hub.events import Event
 from hub.ports import Recorded, Row
 from hub.projections.catalogue import CATALOGUE
@@ -128,6 +128,18 @@ def more(log: Sequence[Recorded[Event]]) -> Sequence[Recorded[Event]]:
     world = busy()
     world.register(ALPHA, "a3", "n1", produces=100)
     return world.log[len(log) :]
+
+
+@pytest.mark.parametrize("check", [True, False])
+async def test_no_view_is_made_from_a_log_that_was_changed(url: str, store: PostgresStore, check: bool) -> None:
+    await Writer(store).write(busy().log)
+    before = await feeds(url)
+    await ask(url, "update stored_events set cause = 'somebody else' where notification_id = 3")
+
+    with pytest.raises(LogCorrupt, match="at or before position 3"):
+        await rebuilt(url, check=check)
+
+    assert await feeds(url) == before
 
 
 async def test_r32_whoever_read_a_damaged_key_learns_the_truth_at_the_tail(url: str, store: PostgresStore) -> None:

@@ -1,5 +1,6 @@
 """`tps store`: the condition of a database in words, its schema brought forward, its backup and its return."""
 
+import asyncio
 import json
 from getpass import getuser
 from pathlib import Path
@@ -136,6 +137,17 @@ async def test_a_log_that_was_restored_twice_says_so_twice_and_a_hub_goes_on_wit
     told = await run(third, "events", "list")
     assert told.count("the store brought back by") == 2
     assert "suspended" in told
+
+
+async def test_a_backup_to_nowhere_blames_the_file_and_not_the_database(database_url: DatabaseUrl) -> None:
+    url = await database_url()
+    async with await PostgresStore.open(url, component=HUB_CODE):
+        pass
+
+    environment = {"TPS__DATABASE__URL": url, **HUB_SETTINGS}
+    result = await asyncio.to_thread(CliRunner(env=environment).invoke, tps, ["store", "backup", "/nowhere/backup"])
+
+    assert str(result.exception) == "The backup cannot be written: No such file or directory."
 
 
 @pytest.mark.parametrize("command", ["status", "backup"])
