@@ -27,6 +27,7 @@ from tests.bench import growth as growing
 from tests.bench import implications, rebuild, report
 from tests.bench import limits as limiting
 from tests.bench import messages as messaging
+from tests.bench import overload as flooding
 from tests.bench import polls as polling
 from tests.bench import schedules as planning
 from tests.bench.report import Figure
@@ -52,7 +53,7 @@ class Bench:
         self._folder, self._figures = folder, list[Figure]()
         self._environment = report.environment()
 
-    def measure(self, name: str, work: Callable[[Path], Coroutine[Any, Any, list[Figure]]]) -> None:
+    def measure(self, name: str, work: Callable[[Path], Coroutine[Any, Any, list[Figure]]]) -> list[Figure]:
         """Do it in a folder of its own and show its table; what cannot be had here is left out."""
         click.echo(f"{name} ...", err=True)
         with tempfile.TemporaryDirectory(prefix="tps-bench-") as temporary:
@@ -62,9 +63,10 @@ class Bench:
                 found = asyncio.run(work(place))
             except Unavailable as error:
                 click.echo(f"{name} is left out: {error}", err=True)
-                return
+                return []
         report.show(found)
         self._figures += found
+        return found
 
     def end(self) -> None:
         """Everything as lines of JSON."""
@@ -170,6 +172,16 @@ def messages(
 def audit(place: Bench, *, records: int, size: int, repeats: int) -> None:
     """Read, sign and verify a log."""
     place.measure("audit", partial(auditing.measured, records=records, size=size, repeats=repeats))
+
+
+@bench.command()
+@click.option("--seconds", default=30.0, show_default=True, help="How long the flood lasts.")
+@click.pass_context
+def overload(context: click.Context, *, seconds: float) -> None:
+    """Twice the plans that can be sustained: what must hold all the same; exit code 1 when it does not."""
+    found = context.obj.measure("overload", partial(flooding.measured, seconds=seconds))
+    if any(each.holds is False for each in found):
+        context.exit(1)
 
 
 bench.add_command(rebuild.bench, "rebuild")

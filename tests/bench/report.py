@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final, Literal
@@ -29,12 +29,14 @@ HEADINGS: Final[Sequence[tuple[str, Literal["left", "right"]]]] = (
     ("bound is; parts", "left"),
 )
 
+KEPT: Final[Mapping[bool | None, str]] = {None: "", True: "as it must be", False: "WRONG"}
+
 
 class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing measured: the median of `repeats` values, how far they were apart, and what it is measured against.
 
     `bound` is the median of the bound in the same unit, from the same run; `ratio` the median of value / bound, each
-    repeat with its own. `parts` are what the value is the sum of.
+    repeat with its own. `parts` are what the value is the sum of. `holds` says of a promise whether it was kept.
     """
 
     family: str
@@ -47,6 +49,7 @@ class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bound: float | None = None
     ratio: float | None = None
     parts: dict[str, float] = {}
+    holds: bool | None = None
 
 
 def figure(
@@ -64,6 +67,11 @@ def figure(
         bound=measures.middle(bound) if bound else None,
         ratio=measures.middle([value / of for value, of in zip(values, bound, strict=True)]) if bound else None,
     )
+
+
+def promise(family: str, what: str, unit: str, value: float, *, holds: bool) -> Figure:
+    """A figure that must be as it is promised, and whether it is."""
+    return Figure(family=family, what=what, unit=unit, value=value, holds=holds)
 
 
 def by_process(
@@ -89,7 +97,7 @@ def show(figures: Iterable[Figure]) -> None:
         spread = f"{each.spread:.0%}" if each.repeats > 1 else ""
         bound = ("", "") if each.bound is None else (number(each.bound), number(each.ratio or 0.0))
         parts = ", ".join(f"{name} {number(value)}" for name, value in each.parts.items())
-        words = "; ".join(filter(None, (each.bound_is, parts)))
+        words = "; ".join(filter(None, (KEPT[each.holds], each.bound_is, parts)))
         table.add_row(each.what, number(each.value), each.unit, spread, *bound, words)
     Console(width=None if os.isatty(1) else 160, highlight=False).print(table)
 
