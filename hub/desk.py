@@ -9,10 +9,10 @@ waits until its events are stored: what `submit` has returned is durable. The de
     outcome = await desk.submit(command, cause="45X.../a1b2")   # its events are stored when this returns
     desk.stop()                                                 # `run` finishes what is queued, then ends
 
-A batch (at most 64 commands, urgent first) is decided on the evolving state and written with its inbox entries, rows
-and raw documents. `Conflict`: roll back, catch up, decide again. `Unavailable`: roll back, wait, ask the store whether
-it landed, decide again; the message stays with the broker meanwhile. A command that makes the code fail is set aside
-and the rest commits (R30).
+A batch (urgent first; at most 64 commands, and 256 kB of documents unless one alone is longer) is decided on the
+evolving state and written with its inbox entries, rows and raw documents. `Conflict`: roll back, catch up, decide
+again. `Unavailable`: roll back, wait, ask the store whether it landed, decide again; the message stays with the broker
+meanwhile. A command that makes the code fail is set aside and the rest commits (R30).
 """
 
 import asyncio
@@ -34,6 +34,8 @@ from hub.ports import Batch, Brain, Clock, Commit, EventStore, IdempotencyKey, I
 __all__ = ["Desk", "Outcome", "Quarantine"]
 
 BATCH_MAX: Final = 64
+BATCH_BYTES: Final = 256 * 1024
+"""Of documents in one batch: nothing is urgent enough to interrupt it, and bytes are what it costs. 64 limits fit."""
 REMEMBERED_MESSAGES: Final = 10_000
 """Messages a desk remembers to have taken in: a redelivery may overtake the commit of the first."""
 PAUSES_S: Final = (0.2, 1.0, 5.0, 15.0)
@@ -157,7 +159,7 @@ class Desk:
         """Work until `stop`, and through everything queued before it. Raises LogCorrupt, UnknownEvent."""
         batch: list[Request] = []
         try:
-            while batch := await self._lanes.take(BATCH_MAX):
+            while batch := await self._lanes.take(BATCH_MAX, BATCH_BYTES):
                 async with self._turn:
                     await self._settle(batch)
         except Unavailable:

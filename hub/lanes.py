@@ -41,6 +41,11 @@ class Request:
         """Identity of the message it came with."""
         return (self.inbox.sender, self.inbox.message_id) if self.inbox else None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the document it came with: what deciding it costs grows with them."""
+        return len(self.payload or b"")
+
     def resolve(self, outcome: Outcome) -> None:
         """Tell the waiter, unless it has left."""
         if not self.waiter.done():
@@ -95,15 +100,19 @@ class Lanes:
         finally:
             self._count(request.cause, 0 if is_urgent else -1)
 
-    async def take(self, at_most: int) -> list[Request]:
-        """Wait for work; none means closed and empty."""
+    async def take(self, at_most: int, most_bytes: int) -> list[Request]:
+        """Wait for work, urgent first: so many commands, or fewer that came with so many bytes; none: closed and empty.
+
+        One is taken however long it is.
+        """
         while not len(self) and not self.is_closed:
             self._work.clear()
             await self._work.wait()
         taken: list[Request] = []
         for lane in (self._urgent, self._bulk):
-            while lane and len(taken) < at_most:
+            while lane and len(taken) < at_most and (not taken or most_bytes >= lane[0].size):
                 taken.append(lane.popleft())
+                most_bytes -= taken[-1].size
         return taken
 
     def close(self) -> None:

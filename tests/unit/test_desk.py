@@ -199,6 +199,23 @@ async def test_a_batch_holds_at_most_64_commands(bench: Bench) -> None:
     assert [len(batch.events) for batch in bench.gate.batches] == [64, 64, 2]
 
 
+async def test_a_batch_holds_few_long_documents_so_that_nothing_urgent_waits_for_many(bench: Bench) -> None:
+    sizes = [300_000, 200_000, 50_000, 20_000]
+    async with asyncio.TaskGroup() as tasks:
+        for number, size in enumerate(sizes):
+            tasks.create_task(bench.desk.submit(f"word{number}", cause=f"d{number}", payload=bytes(size)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        bench.desk.stop()
+        await bench.desk.run()
+
+    assert [[len(payload) for payload in batch.payloads] for batch in bench.gate.batches] == [
+        [300_000],
+        [200_000, 50_000],
+        [20_000],
+    ]
+
+
 async def test_streams_are_numbered_from_one_without_gaps_across_batches_and_restarts(bench: Bench) -> None:
     async with bench.running():
         await bench.say("a", "b", "a")
