@@ -3,7 +3,7 @@
 The bound is that of the transport and of every reader: 16 MiB (documents.xml). Nothing is rendered beyond it.
 """
 
-import asyncio
+from functools import partial
 from http import HTTPStatus
 
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from documents.model import (
 )
 from documents.xml import MAX_BYTES
 from gateways.problems import ProblemError
+from hub.aside import aside
 
 Listing = RefMarketDocument | GlMarketDocument | UnavailabilityMarketDocument
 """Documents that grow with what their sender puts into them."""
@@ -30,7 +31,10 @@ async def check(document: Document | None) -> None:
     """Let pass what fits into one message. Raises ProblemError (422)."""
     if not isinstance(document, Listing):
         return
-    fit, count = await asyncio.to_thread(fitting, document), len(document.series)
+    fit, count = (
+        await aside(partial(fitting, document), urgent=isinstance(document, UnavailabilityMarketDocument)),
+        len(document.series),
+    )
     if fit == count:
         return
     advice = (

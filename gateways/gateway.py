@@ -12,6 +12,7 @@ import logging
 import ssl
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Literal
 from uuid import uuid4
 
@@ -35,6 +36,7 @@ from gateways.reading import Reader
 from gateways.rest import Door, Route
 from gateways.rows import Outgoing
 from hub import settings
+from hub.aside import aside
 from hub.desk import Desk
 from hub.errors import Unavailable
 from hub.feed import Bells, Feed
@@ -250,7 +252,7 @@ class Gateway:
         assert payload is not None
         document = msgspec.msgpack.decode(payload, type=Outgoing).document
         if _is_big(document):
-            return await asyncio.to_thread(registry.render, document)
+            return await aside(partial(registry.render, document))
         return registry.render(document)
 
     def _changed(self, documents: Sequence[Mrid]) -> None:

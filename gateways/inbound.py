@@ -1,7 +1,7 @@
 """What comes from the hub: read, checked, given to the desk; one commit with both acknowledgements (R26, R29, R30)."""
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -14,6 +14,7 @@ from documents.values import Mrid, Reason
 from gateways.commands import Receive
 from gateways.events import DocumentReceived
 from gateways.identity import Identity
+from hub.aside import aside
 from hub.desk import Desk
 from hub.mades.endpoint import Incoming
 from hub.mades.message import URGENT, BusinessType, Message
@@ -68,7 +69,9 @@ class Inbound:
     async def _read(self, message: Message) -> tuple[Document | None, Reason | None]:
         try:
             if len(message.content) > BIG:
-                return await asyncio.to_thread(registry.read, message.content), None
+                return await aside(
+                    partial(registry.read, message.content), urgent=message.business_type in URGENT
+                ), None
             return registry.read(message.content), None
         except DocumentError as error:
             return None, Reason(error.reason_code, str(error)[:512])

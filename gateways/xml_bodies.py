@@ -3,8 +3,8 @@
 A client's document is read for what it says; the gateway makes its own of it, with its own instant and revision.
 """
 
-import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from gateways.bodies import FieldError
 from gateways.identity import Identity
 from gateways.problems import ProblemError
 from gateways.rest import XML
+from hub.aside import aside
 
 BIG: Final = 64 * 1024
 """Bytes from which a document is read in a thread, so that the loop goes on."""
@@ -25,7 +26,7 @@ D = TypeVar("D", GlMarketDocument, UnavailabilityMarketDocument)
 async def read(raw: bytes, kind: type[D], who: Identity, *, mrid: str | None = None) -> D:
     """The document of a body. Raises ProblemError: 400 for what cannot be read, 422 for what is not ours to send."""
     try:
-        document = await asyncio.to_thread(registry.read, raw) if len(raw) > BIG else registry.read(raw)
+        document = await _read(raw, urgent=kind is UnavailabilityMarketDocument)
     except DocumentError as error:
         errors = (FieldError(at=error.where or "/", problem=error.found),)
         raise ProblemError(400, str(error), reason=error.reason_code, errors=errors) from error
@@ -51,13 +52,17 @@ def unusable(at: str, problem: str, reason: str) -> ProblemError:
 async def answer(document: Document) -> web.Response:
     """The document itself as the answer."""
     series = getattr(document, "series", ())
-    content = await asyncio.to_thread(registry.render, document) if len(series) > 50 else registry.render(document)
+    content = await aside(partial(registry.render, document)) if len(series) > 50 else registry.render(document)
     return web.Response(body=content, content_type=XML, charset="utf-8")
 
 
 def document_reason(document: GlMarketDocument | UnavailabilityMarketDocument) -> str:
     """The code of the first finding."""
     return next(fault.code for series in document.series for fault in series.faults)
+
+
+async def _read(raw: bytes, *, urgent: bool) -> Document:
+    return await aside(partial(registry.read, raw), urgent=urgent) if len(raw) > BIG else registry.read(raw)
 
 
 def _faults(found: Iterable[tuple[str, tuple[Fault, ...]]]) -> Iterable[FieldError]:

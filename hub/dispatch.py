@@ -5,9 +5,9 @@ sent for the first time; the outbox keeps them for every retry. The beat gathers
 merges the changes of all AGRs. The watchdog tells the operator about an unforeseen limit not delivered in time.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -19,6 +19,7 @@ from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
 from documents.parts import WHOLE, Part, Span
 from documents.values import Identifier, Interval
 from hub import compose
+from hub.aside import aside
 from hub.compose import Cover, Letterhead
 from hub.errors import Unavailable
 from hub.mades.message import BusinessType
@@ -153,7 +154,7 @@ class Dispatch:
         cover = Cover(mrid=message.document, receiver=receiver, created=await self._created_at(source, items))
         document = await self._document(source.view, items, cover)
         if isinstance(document, RefMarketDocument | GlMarketDocument) and len(document.series) >= LARGE:
-            return await asyncio.to_thread(registry.render, document)
+            return await aside(partial(registry.render, document))
         return registry.render(document)
 
     async def _document(self, view: str, items: Sequence[Item], cover: Cover) -> Document:

@@ -15,6 +15,7 @@ from documents.codes import ReasonCode
 from documents.values import Identifier
 from hub import intake
 from hub.app.parts import Store, brain_of, hub_id, letterhead, quarantine, salts_of
+from hub.aside import aside
 from hub.checkpoints import Checkpointer, Rhythm, Signs
 from hub.clock import SystemClock
 from hub.commands import AddParticipant, Command, ErasePayloads, Quarantine, RaiseAlarm, RefuseDocument
@@ -190,7 +191,8 @@ class Hub:
         """The command in a message; a document that makes the reader itself fail is set aside (R30)."""
         read = partial(intake.read, content, envelope=envelope, hub=self.id, national=self._market.national_scheme)
         try:
-            return await asyncio.to_thread(read) if len(content) > LARGE_BYTES else read()
+            urgent = envelope.business_type in URGENT
+            return await aside(read, urgent=urgent) if len(content) > LARGE_BYTES else read()
         except Exception as error:
             log.error("document.unreadable", message=envelope.message_id, sender=envelope.sender, exc_info=error)
             origin = intake.unreadable_origin(content, envelope)

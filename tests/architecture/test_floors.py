@@ -38,7 +38,7 @@ FLOORS = (
     Floor(3, ("hub.mades.topology", "hub.mades.mirror"), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.codec",), frozenset({"msgspec", "lxml"})),
     Floor(4, ("hub.intake", "hub.compose", "hub.history", "hub.implications"), frozenset({"msgspec"})),
-    Floor(5, ("hub.store", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),
+    Floor(5, ("hub.store", "hub.aside", "hub.clock", "hub.mades.amqp", "hub.mades.embedded", "hub.mades.memory"), ANY),
     Floor(5, ("hub.collector", "hub.mades.seal", "hub.mades.keyring", "hub.mades.cipher", "hub.mades.signature"), ANY),
     Floor(5, ("hub.mades.pki", "hub.mades.directory_client", "hub.mades.provision"), ANY),
     Floor(5, ("hub.mades.management", "hub.mades.tls", "hub.mades.approach"), ANY),
@@ -77,6 +77,7 @@ OUTWARD = ("hub.compose", "hub.dispatch", "hub.implications", "hub.web")
 INWARD = ("hub.events", "hub.aggregates")
 
 FROM_HUB = (
+    "hub.aside",
     "hub.clock",
     "hub.desk",
     "hub.dispatch",

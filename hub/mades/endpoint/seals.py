@@ -4,16 +4,17 @@ A directory copy that is too old, or does not know a partner yet, is a fault of 
 once, and what cannot be judged without it waits. Only a copy that could be renewed says for good that it knows nobody.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from hub.aside import aside
 from hub.errors import Unavailable
 from hub.mades.errors import MadesError, NotKnownYet
-from hub.mades.message import InternalType, Message
+from hub.mades.message import URGENT, InternalType, Message
 from hub.mades.pki import certificate_id
 from hub.mades.seal import Closed, Envelope, Sealer, Verified
 from hub.ports import OutgoingMessage
@@ -99,12 +100,13 @@ class Seals:
 
     async def open(self, verified: Verified) -> Message:
         """The message with its content. Raises MadesError."""
-        return await _threaded(len(verified.payload), lambda: self._sealer.open(verified))
+        work = partial(self._sealer.open, verified)
+        return await _aside(work, size=len(verified.payload), of=verified.message)
 
     async def _close(self, message: Message) -> Closed:
         if self._route and message.internal_type in ROUTED:
             self._route(message.receiver, message.business_type, message.generated)
-        return await _threaded(len(message.content), lambda: self._sealer.close(message))
+        return await _aside(partial(self._sealer.close, message), size=len(message.content), of=message)
 
     async def _with_fresh_directory(self, partner: str, work: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -121,5 +123,5 @@ class Seals:
             raise NotKnownYet(error.code, error.detail, message=error.message) from error
 
 
-async def _threaded(size: int, work: Callable[[], T]) -> T:
-    return await asyncio.to_thread(work) if size > LARGE_BYTES else work()
+async def _aside(work: Callable[[], T], *, size: int, of: Message) -> T:
+    return await aside(work, urgent=of.business_type in URGENT) if size > LARGE_BYTES else work()
