@@ -56,7 +56,8 @@ BEAT_S: Final = 5.0
 """Time between looks for reminders, requests that are due, and documents that failed unnoticed."""
 UNANSWERED: Final = timedelta(hours=48)
 """After this a document without an answer counts as failed: it was RECEIVED, and answers live for 24 hours (R27)."""
-BIG_SERIES: Final = 50
+BIG_SERIES: Final = 10
+"""Above it a document is written beside the loop: ten plans of a day are 100 kB."""
 MAX_LINE: Final = 64 * 1024
 """Bytes of a request line: a thousand ids fit into a query."""
 COLLECTED_MAX: Final = 100_000

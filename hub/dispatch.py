@@ -58,8 +58,8 @@ HORIZON: Final = timedelta(days=2 * 366)
 ORDERED: Final = frozenset({DSO_ASSETS, DSO_SCHEDULES, RESPONSES})
 """What a DSO is told of assets and plans, pushed or asked for: ordered by nothing but its creation time (R10)."""
 PAGE: Final = 1000
-LARGE: Final = 500
-"""Series from which a document is written in a thread, off the loop."""
+LARGE: Final = 10
+"""Series from which a document is written beside the loop: ten plans of a day are 100 kB."""
 WATCH_S: Final = 5.0
 
 Alarm = Callable[[str, str], Awaitable[object]]
