@@ -1,7 +1,7 @@
 """Bring a database to the schema of this program: numbered SQL files, applied once each, in order, in transactions.
 
 Several programs may start at once: they take turns. A file that was edited after it was applied, and a database that is
-newer than the program, are refused. The version before may be at work meanwhile (docs/decisions/011): it is never made
+newer than the program, are refused. The version before may be at work meanwhile (docs/decisions/012): it is never made
 to wait long, and a file changes nothing that it uses.
 """
 

@@ -1,4 +1,4 @@
-"""A database migrates while the version before works on it: nobody notices (NF1, docs/decisions/011)."""
+"""A database migrates while the version before works on it: nobody notices (NF1, docs/decisions/012)."""
 
 from collections.abc import Sequence
 from pathlib import Path

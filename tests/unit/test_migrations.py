@@ -28,7 +28,7 @@ ADDING: Final = re.compile(
     r"(create (table|(unique )?index|function|or replace function|sequence|policy|type)|insert into|grant|comment on)\b"
     r"|alter table \w+ (add column (?![^,]*\bnot null(?! default))[^,]+(, )?)+$"
 )
-"""What the version before does not notice (docs/decisions/011)."""
+"""What the version before does not notice (docs/decisions/012)."""
 DROPPING: Final = re.compile("drop ")
 
 
