@@ -43,7 +43,7 @@ from hub.feed import Bells, Feed
 from hub.mades import paths
 from hub.mades.backlog import Backlog
 from hub.mades.endpoint import Endpoint, Incoming, Seals
-from hub.ports import Clock, MessageState, OutgoingMessage, Scope, Transport
+from hub.ports import Clock, Item, MessageState, OutgoingMessage, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
 from hub.values import Role
@@ -113,7 +113,7 @@ class Gateway:
             seals=seals,
             render=self.render,
             receive=self._receive,
-            changed=self._changed,
+            failed=self._doubted,
         )
         self.desk = Desk(
             self.brain,
@@ -200,7 +200,11 @@ class Gateway:
 
     async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
         """The bytes of outgoing documents, by message id. Raises Unavailable."""
-        return {message.message_id: await self._rendered(message) for message in messages if message.source}
+        sourced = [(message.message_id, message.source) for message in messages if message.source]
+        slices = await self.store.rows.slices([source for _, source in sourced])
+        return {
+            message_id: await self._rendered(items[-1]) for (message_id, _), items in zip(sourced, slices, strict=True)
+        }
 
     def collected(self, limits: Sequence[tuple[Mrid, int]]) -> None:
         """A client was answered these (mrid, revision): the hub will be told, once each (R29)."""
@@ -245,19 +249,16 @@ class Gateway:
     async def _receive(self, incoming: Incoming) -> None:
         await self.inbound.receive(incoming)
 
-    async def _rendered(self, message: OutgoingMessage) -> bytes:
-        assert message.source is not None
-        source = message.source
-        items = await self.store.rows.feed(Scope(source.audience), source.view, after=source.after, limit=1)
-        payload = items[0].payload
-        assert payload is not None
-        document = msgspec.msgpack.decode(payload, type=Outgoing).document
+    @staticmethod
+    async def _rendered(item: Item) -> bytes:
+        assert item.payload is not None
+        document = msgspec.msgpack.decode(item.payload, type=Outgoing).document
         if _is_big(document):
             return await aside(partial(registry.render, document))
         return registry.render(document)
 
-    def _changed(self, documents: Sequence[Mrid]) -> None:
-        """The transport knows more about these: one may have failed."""
+    def _doubted(self, documents: Sequence[Mrid]) -> None:
+        """One of these may have failed, as far as the transport knows."""
         self._doubtful.update(documents)
         self._doubt.set()
 
@@ -335,7 +336,7 @@ class Gateway:
                 await self.desk.submit(Ask(mrid=uuid4().hex, subject=subject), cause=f"{self.who.me.id}/{subject}")
         for mrid in self.brain.overdue(now - UNANSWERED):
             await self._fail(NoteFailure(mrid=mrid, hop=self.who.hub.id, reason="no answer within 48 hours"))
-        self._changed(self.brain.overdue(now - timedelta(seconds=BEAT_S))[:100])
+        self._doubted(self.brain.overdue(now - timedelta(seconds=BEAT_S))[:100])
 
 
 def _mute() -> logging.Logger:

@@ -17,7 +17,7 @@ from documents import registry
 from documents.codes import DocumentType
 from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
 from documents.parts import WHOLE, Part, Span
-from documents.values import Identifier, Interval
+from documents.values import Identifier, Interval, Mrid
 from hub import compose
 from hub.aside import aside
 from hub.compose import Cover, Letterhead
@@ -88,9 +88,11 @@ class Dispatch:
     async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
         """Bytes by message id. A message that cannot become a document is left out, and so FAILED by the sender."""
         bodies: dict[str, bytes] = {}
-        for message in messages:
+        sourced = [(message, message.source) for message in messages if message.source]
+        slices = await self._rows.slices([source for _, source in sourced])
+        for (message, source), items in zip(sourced, slices, strict=True):
             try:
-                bodies[message.message_id] = await self._rendered(message)
+                bodies[message.message_id] = await self._rendered(message.document, source, items)
             except Unavailable:
                 raise
             except Exception as error:
@@ -141,17 +143,9 @@ class Dispatch:
                 log.warning("limit.undelivered", message=message.message_id, document=message.document)
                 await alarm(subject, text)
 
-    async def _rendered(self, message: OutgoingMessage) -> bytes:
-        if message.source is None:
-            raise ValueError("a business message without a source")
-        scope, source = Scope(message.source.audience), message.source
-        items = [
-            item
-            for item in await self._rows.feed(scope, source.view, after=source.after, limit=source.upto - source.after)
-            if item.sequence <= source.upto
-        ]
-        receiver = Party(scope.audience, await self._role(scope.audience))
-        cover = Cover(mrid=message.document, receiver=receiver, created=await self._created_at(source, items))
+    async def _rendered(self, mrid: Mrid, source: FeedSlice, items: Sequence[Item]) -> bytes:
+        receiver = Party(source.audience, await self._role(source.audience))
+        cover = Cover(mrid=mrid, receiver=receiver, created=await self._created_at(source, items))
         document = await self._document(source.view, items, cover)
         if isinstance(document, RefMarketDocument | GlMarketDocument) and len(document.series) >= LARGE:
             return await aside(partial(registry.render, document))

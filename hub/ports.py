@@ -268,11 +268,23 @@ class Evidence(Protocol):
         """Every document there is, with whether it has its digest."""
 
 
+class FeedSlice(Struct, frozen=True):
+    """The items of one feed with `after` < sequence <= `upto`: what an outgoing document is made of."""
+
+    view: str
+    audience: Identifier
+    after: int
+    upto: int
+
+
 class RowReader(Protocol):
     """Rows of a scope. There is no way to read without one."""
 
     async def feed(self, scope: Scope, view: str, *, after: int = 0, limit: int = 1000) -> Sequence[Item]:
         """Items with sequence > `after`, ascending."""
+
+    async def slices(self, slices: Sequence[FeedSlice]) -> Sequence[Sequence[Item]]:
+        """The items of each slice, ascending: what outgoing documents are made of, read together."""
 
     async def head(self, scope: Scope, view: str) -> int:
         """Sequence of the newest item, 0 when there is none."""
@@ -304,15 +316,6 @@ class MessageState(StrEnum):
     DELIVERED = "DELIVERED"
     RECEIVED = "RECEIVED"
     FAILED = "FAILED"
-
-
-class FeedSlice(Struct, frozen=True):
-    """The items of one feed with `after` < sequence <= `upto`: what an outgoing document is made of."""
-
-    view: str
-    audience: Identifier
-    after: int
-    upto: int
 
 
 class OutgoingMessage(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from documents.values import Identifier, Interval
 from hub.audit.records import GENESIS
 from hub.errors import Conflict
-from hub.ports import Batch, ErasablePayload, IdempotencyKey, InboxEntry, Item, Row, Scope, StoredEvent
+from hub.ports import Batch, ErasablePayload, FeedSlice, IdempotencyKey, InboxEntry, Item, Row, Scope, StoredEvent
 from hub.store.codec import chained, consecutive, digest_of, encode_payload
 from hub.store.memory_checkpoints import MemoryCheckpoints, MemoryEvidence
 from hub.store.memory_outbox import MemoryOutbox
@@ -63,6 +63,10 @@ class MemoryRows:
     async def feed(self, scope: Scope, view: str, *, after: int = 0, limit: int = 1000) -> Sequence[Item]:
         """Items with sequence > `after`, ascending."""
         return self.feeds.get((view, scope.audience), [])[after : after + limit]
+
+    async def slices(self, slices: Sequence[FeedSlice]) -> Sequence[Sequence[Item]]:
+        """The items of each slice, ascending."""
+        return [self.feeds.get((each.view, each.audience), [])[each.after : each.upto] for each in slices]
 
     async def head(self, scope: Scope, view: str) -> int:
         """Sequence of the newest item."""

@@ -52,6 +52,13 @@ where related = $2 and receiver = $1
 -- audience, view, after, limit
 select * from feed_items($1, $2, $3, $4)
 
+-- name: feed_slices
+-- audiences, views, after, up to: the items of each slice with its place
+select slice.place, item.* from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) with ordinality
+        as slice (audience, view, after, upto, place),
+    lateral feed_items(slice.audience, slice.view, slice.after, slice.upto - slice.after) as item
+where item.sequence <= slice.upto order by slice.place, item.sequence
+
 -- name: feed_head
 -- audience, view
 select feed_head($1, $2)

@@ -10,7 +10,7 @@ from typing import cast
 import asyncpg
 
 from documents.values import Identifier, Interval
-from hub.ports import Item, Scope
+from hub.ports import FeedSlice, Item, Scope
 from hub.store.database import Database
 
 
@@ -25,6 +25,16 @@ class PostgresRows:
         return [
             _item(record) for record in await self._database.fetch("feed_items", scope.audience, view, after, limit)
         ]
+
+    async def slices(self, slices: Sequence[FeedSlice]) -> Sequence[Sequence[Item]]:
+        """The items of each slice, ascending; the database sees each as its audience. Raises Unavailable."""
+        columns = [(each.audience, each.view, each.after, each.upto) for each in slices]
+        if not columns:
+            return []
+        found: dict[int, list[Item]] = {}
+        for record in await self._database.fetch("feed_slices", *map(list, zip(*columns, strict=True))):
+            found.setdefault(record["place"], []).append(_item(record))
+        return [found.get(place, []) for place in range(1, len(slices) + 1)]
 
     async def head(self, scope: Scope, view: str) -> int:
         """Sequence of the newest item, 0 when there is none. Raises Unavailable."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from documents.values import Identifier
 from hub.mades.message import BusinessType
-from hub.ports import OutgoingMessage, Recorded, Row, RowReader, Scope, Sending
+from hub.ports import OutgoingMessage, Recorded, Row, RowReader, Sending
 
 OUT = "bench_out"
 KIND = BusinessType.SCHEDULES
@@ -92,12 +92,10 @@ class LoadBrain:
 
 
 async def rendered(rows: RowReader, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
-    """The documents of messages, read from their rows one by one as hub and gateways do."""
+    """The documents of messages, read from their rows together as hub and gateways do."""
     bodies = {}
-    for message in messages:
-        assert message.source is not None
-        scope = Scope(message.source.audience)
-        (item,) = await rows.feed(scope, OUT, after=message.source.after, limit=1)
+    slices = await rows.slices([message.source for message in messages if message.source])
+    for message, (item,) in zip(messages, slices, strict=True):
         assert item.payload is not None
         bodies[message.message_id] = msgspec.msgpack.decode(item.payload, type=bytes)
     return bodies

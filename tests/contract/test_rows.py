@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from documents.values import Identifier, Interval
-from hub.ports import Batch, Item, NewEvent, Row, RowReader, Scope
+from hub.ports import Batch, FeedSlice, Item, NewEvent, Row, RowReader, Scope
 from hub.store.memory import MemoryStore
 from hub.store.migrate import READER
 from hub.store.postgres import PostgresStore
@@ -84,6 +84,28 @@ async def test_a_feed_is_read_after_a_sequence_and_up_to_a_limit(store: Store) -
 
     assert [item.sequence for item in items] == [3, 4, 5]
     assert await store.rows.feed(A, "limits", after=6) == []
+
+
+async def test_slices_of_several_feeds_are_read_together(store: Store) -> None:
+    await keep(store, *(row(f"k{number}") for number in range(4)), row("b", audience=BRAVO), row("o", view="other"))
+    wanted = [
+        FeedSlice("limits", ALPHA, 1, 3),
+        FeedSlice("limits", BRAVO, 0, 1),
+        FeedSlice("limits", ALPHA, 0, 1),
+        FeedSlice("unknown", ALPHA, 0, 9),
+        FeedSlice("other", ALPHA, 0, 9),
+    ]
+
+    found = await store.rows.slices(wanted)
+
+    assert [[(item.audience, item.key) for item in items] for items in found] == [
+        [(ALPHA, "k1"), (ALPHA, "k2")],
+        [(BRAVO, "b")],
+        [(ALPHA, "k0")],
+        [],
+        [(ALPHA, "o")],
+    ]
+    assert await store.rows.slices([]) == []
 
 
 async def test_the_head_of_a_feed_is_its_newest_sequence(store: Store) -> None:

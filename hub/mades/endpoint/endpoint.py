@@ -73,8 +73,8 @@ class Endpoint:
 
     `render` makes the documents of outgoing messages; `receive` commits an incoming one, with its inbox entry, or
     raises Unavailable (try again), Forbidden or MadesError (refused for good). `changed` is told which documents
-    changed state, `alarm` which urgent messages are overdue. `party_of` says what a sender is; by default only the
-    hub is known. `seals` close and open every message.
+    changed state, `failed` which of them may have failed, `alarm` which urgent messages are overdue. `party_of` says
+    what a sender is; by default only the hub is known. `seals` close and open every message.
     """
 
     def __init__(
@@ -92,11 +92,12 @@ class Endpoint:
         receive: Receive,
         party_of: PartyOf | None = None,
         changed: Changed = lambda _: None,
+        failed: Changed = lambda _: None,
         alarm: Alarm | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self._code, self._transport, self._outbox, self._clock = code, transport, outbox, clock
-        self._changed, self._alarm = changed, alarm
+        self._changed, self._failed, self._alarm = changed, failed, alarm
         self._log: FilteringBoundLogger = (log or structlog.get_logger("hub.mades.endpoint")).bind(component=code)
         self._pings: dict[str, asyncio.Future[float]] = {}
         self._tests: dict[str, tuple[str, datetime]] = {}
@@ -119,6 +120,7 @@ class Endpoint:
             receive=receive,
             traced=self._traced,
             changed=changed,
+            failed=failed,
             log=self._log,
         )
 
@@ -206,6 +208,7 @@ class Endpoint:
             self._expired[EXPIRED] += len(expired)
             self._log.warning("messages.expired", documents=len(expired))
             self._changed(expired)
+            self._failed(expired)
         overdue = await self._outbox.overdue(business_type=BusinessType.UNFORESEEN, since=now - OVERDUE)
         if overdue:
             self._log.error("messages.overdue", messages=len(overdue))

@@ -75,11 +75,12 @@ class Receiver:
         receive: Receive,
         traced: Traced,
         changed: Changed,
+        failed: Changed,
         log: FilteringBoundLogger,
     ) -> None:
         self._code, self._inspector = code, inspector
         self._outbox, self._inbox, self._clock = outbox, inbox, clock
-        self._receive, self._traced, self._changed = receive, traced, changed
+        self._receive, self._traced, self._changed, self._tell_failed = receive, traced, changed, failed
         self._log = log
         self.received = self.duplicates = 0
         self.refused, self.dead, self.failed = Counter[str](), Counter[str](), Counter[str]()
@@ -143,9 +144,12 @@ class Receiver:
         )
         for letter, _ in signed:
             await letter.delivery.settle()
-        self.failed.update(each.reason or "" for each in received if each.internal_type is InternalType.FAILURE)
         if changed:
             self._changed(changed)
+        failures = [each.reason or "" for each in received if each.internal_type is InternalType.FAILURE]
+        if failures:
+            self.failed.update(failures)
+            self._tell_failed(changed)
 
     async def _take_in_standard(self, letters: Sequence[Letter], waiting: set[Delivery]) -> None:
         if not letters:
