@@ -28,6 +28,7 @@ from hub.commands import (
     ScheduleItem,
     SubmitSchedules,
 )
+from hub.events import DocumentAnswered, Event
 from hub.ports import Batch, NewEvent, Recorded, Row
 from hub.rows import AGR_LIMITS
 from hub.values import Capability, Direction, Role
@@ -56,9 +57,10 @@ def batches(brain: HubBrain, events: int) -> Iterator[Batch]:
     versions: dict[str, int] = {}
     new: list[NewEvent] = []
     rows: list[tuple[int, Row]] = []
-    position, at = 0, BEGIN
-    for place, command in enumerate(said(rows)):
-        for event in brain.decide(command, at):
+    position, at, planned = 0, BEGIN, BEGIN
+    for command in said(rows):
+        planned = command.interval.start if isinstance(command, SubmitSchedules) else planned
+        for event in taken(brain.decide(command, at)):
             position += 1
             recorded = Recorded(event, position, at, "bench")
             rows.extend((position, row) for row in brain.rows(recorded))
@@ -69,7 +71,7 @@ def batches(brain: HubBrain, events: int) -> Iterator[Batch]:
         if len(new) >= BATCH or position >= events:
             yield Batch(after=position - len(new), at=at, events=tuple(new), rows=tuple(rows))
             new, rows[:] = [], []
-            at = _day(place).start - timedelta(hours=12)
+            at = max(at, planned - timedelta(hours=12))
         if position >= events:
             return
 
@@ -134,6 +136,19 @@ def _day(number: int) -> Interval:
     """The day a document is about: a new one for each round of documents."""
     start = BEGIN + timedelta(days=1 + number // (len(AGRS) * ASSETS_EACH // PLANS_EACH))
     return Interval(start, start + timedelta(days=1))
+
+
+def taken(events: Sequence[Event]) -> Sequence[Event]:
+    """The events, as long as the hub refuses nothing: what it refuses costs it little. Raises RuntimeError."""
+    for event in events:
+        if isinstance(event, DocumentAnswered) and event.verdict != ReasonCode.FULLY_ACCEPTED:
+            raise RuntimeError(f"The hub refuses a made-up document: {event}")
+    return events
+
+
+def first_about(at: datetime) -> int:
+    """The number of the first document about the day that begins after an instant."""
+    return (at - BEGIN).days * (len(AGRS) * ASSETS_EACH // PLANS_EACH)
 
 
 def plans(number: int) -> Command:

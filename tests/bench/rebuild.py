@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -89,7 +90,7 @@ async def _measured(folder: Path, events: int) -> Result:
             desk = Desk(_brain(), store.log, store.commit, clock=SystemClock(), bells=Bells())
             with _watch(server) as starting:
                 await desk.start()
-            busy_s, quiet, latencies = await _beside(desk, url)
+            busy_s, quiet, latencies = await _beside(desk, url, ended=batch.at)
     return Result(
         events=head,
         rows=rows,
@@ -110,13 +111,17 @@ async def _measured(folder: Path, events: int) -> Result:
     )
 
 
-async def _beside(desk: Desk, url: str) -> tuple[float, list[float], list[float]]:
-    """Seconds of a rebuild beside a desk at work, and those of each document before and meanwhile."""
+async def _beside(desk: Desk, url: str, *, ended: datetime) -> tuple[float, list[float], list[float]]:
+    """Seconds of a rebuild beside a desk at work, and those of each document before and meanwhile.
+
+    The documents are about days that nothing is planned for yet, after those of a log that `ended` then.
+    """
+    first = history.first_about(max(SystemClock().now(), ended) + timedelta(days=2))
     work = asyncio.create_task(desk.run(), name="desk")
-    quiet = await _flow(desk, asyncio.create_task(asyncio.sleep(3)), first=10_000_000)
+    quiet = await _flow(desk, asyncio.create_task(asyncio.sleep(3)), first=first)
     with _watch(None) as busy:
         rebuild = asyncio.create_task(_rebuild(url), name="rebuild")
-        latencies = await _flow(desk, rebuild, first=20_000_000)
+        latencies = await _flow(desk, rebuild, first=first + len(quiet))
         await rebuild
     desk.stop()
     await work
@@ -129,8 +134,9 @@ async def _flow(desk: Desk, until: "asyncio.Task[None]", *, first: int) -> list[
 
     async def submit(number: int) -> None:
         begun = time.perf_counter()
-        await desk.submit(history.plans(number), cause=f"bench/{number}")
+        outcome = await desk.submit(history.plans(number), cause=f"bench/{number}")
         took.append(time.perf_counter() - begun)
+        history.taken(outcome.events)
 
     async with asyncio.TaskGroup() as tasks:
         begun, number = time.perf_counter(), 0
