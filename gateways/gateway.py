@@ -27,11 +27,13 @@ from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
 from documents.values import Mrid
 from gateways import contract
 from gateways.brain import GatewayBrain, Trade
+from gateways.charts import Charts
 from gateways.commands import Ask, Collect, NoteFailure, Remind
 from gateways.events import Reminded
 from gateways.identity import Identity
 from gateways.inbound import Inbound, set_aside
 from gateways.outbound import Outbound
+from gateways.pages import Pages, Sources
 from gateways.reading import Reader
 from gateways.rest import Door, Route
 from gateways.rows import Outgoing
@@ -90,6 +92,7 @@ class Gateway:
         routes: Sequence[Route],
         *,
         api: Literal["agr", "dso"],
+        charts: Charts,
         subjects: Sequence[str],
         store: PostgresStore | MemoryStore,
         transport: Transport,
@@ -139,7 +142,9 @@ class Gateway:
         self.inbound = Inbound(self.desk, who=who, settled=self.outbound.settled)
         self.door = Door(self, participant=who.me.id, tokens=store.tokens, clock=clock, http=chosen.http)
         health = Health(trouble=self.trouble, measures=self.measures)
-        self.application = self.door.application(routes, [*contract.routes(api), *health.routes()])
+        self.pages = self._own_pages(charts) if chosen.gateway.ui else None
+        own = self.pages.routes() if self.pages else ()
+        self.application = self.door.application(routes, [*contract.routes(api), *health.routes()], own)
         self.opened = asyncio.Event()
         self._stopping = asyncio.Event()
         self.url = ""
@@ -213,6 +218,23 @@ class Gateway:
             self._collecting.update(dict.fromkeys(fresh))
             self._collect.set()
 
+    def _own_pages(self, charts: Charts) -> Pages:
+        return Pages(
+            Sources(
+                participant=self.who.me.id,
+                role=self.settings.participant.role.value,
+                name=self.settings.participant.name,
+                zone=self.who.timezone,
+                tokens=self.store.tokens,
+                rows=self.store.rows,
+                feed=Feed(self.store.rows, self.bells, self.clock),
+                views=charts.views,
+                read=lambda span: charts.read(self.reader, span),
+                admit=self.door.must_not_ask_too_often,
+                clock=self.clock,
+            )
+        )
+
     async def _open(self) -> web.AppRunner:
         http = self.settings.http
         # Without handler_cancellation a poll whose client has left stays until its timeout.
@@ -237,6 +259,8 @@ class Gateway:
         self.opened.clear()
         self._stopping.set()
         self.bells.close()
+        if self.pages:
+            self.pages.close()
         self.outbound.close()
         await runner.cleanup()
 

@@ -124,12 +124,22 @@ class Door:
         )
         self._rates = Rates(per_s=http.rate_per_s, burst=http.burst, clock=clock)
         self.polling = 0
+        self._has_pages = False
 
-    def application(self, routes: Sequence[Route], extra: Sequence[web.AbstractRouteDef] = ()) -> web.Application:
-        """The application; `extra` are routes that need no token (the contract and its documentation)."""
+    def application(
+        self,
+        routes: Sequence[Route],
+        extra: Sequence[web.AbstractRouteDef] = (),
+        pages: Sequence[web.AbstractRouteDef] = (),
+    ) -> web.Application:
+        """The application; `extra` are routes that need no token (the contract and its documentation).
+
+        `pages`, below /ui, have sessions of their own.
+        """
         app = web.Application(middlewares=[self._guard], client_max_size=self._http.max_body_bytes)
         app.add_routes([_registered(route, self._runner(route)) for route in routes])
-        app.add_routes([web.get("/ping", ping, allow_head=False), *extra])
+        app.add_routes([web.get("/ping", ping, allow_head=False), *extra, *pages])
+        self._has_pages = bool(pages)
         app.on_response_prepare.append(_harden)
         return app
 
@@ -144,7 +154,7 @@ class Door:
         started = time.perf_counter()
         answer: web.StreamResponse
         try:
-            if request.path not in OPEN_PATHS:
+            if request.path not in OPEN_PATHS and not self._is_of_pages(request):
                 request[TOKEN] = await self._admit(request)
             answer = await handler(request)
         except ProblemError as problem:
@@ -178,13 +188,20 @@ class Door:
                 "No valid token. Send `Authorization: Bearer <token>`; the gateway's operator issues tokens.",
                 headers={"WWW-Authenticate": 'Bearer realm="tps"'},
             )
+        self.must_not_ask_too_often(token)
+        return token
+
+    def must_not_ask_too_often(self, token: Token) -> None:
+        """Count a request of a token. Raises ProblemError (429)."""
         if (pause_s := self._rates.take(token.fingerprint)) > 0:
             raise ProblemError(
                 429,
                 f"More than {self._http.rate_per_s:g} requests per second. Send them more slowly.",
                 headers={"Retry-After": str(max(1, round(pause_s)))},
             )
-        return token
+
+    def _is_of_pages(self, request: web.Request) -> bool:
+        return self._has_pages and (request.path == "/ui" or request.path.startswith("/ui/"))
 
     def _runner(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         """The aiohttp handler of a route: read and check, then run."""

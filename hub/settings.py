@@ -108,6 +108,7 @@ class Gateway(Market, frozen=True, kw_only=True, forbid_unknown_fields=True):
     waiting_max: Annotated[
         int, Meta(ge=1, description="Messages that may wait to be delivered; beyond it new ones are refused")
     ] = 10_000
+    ui: Annotated[bool, Meta(description="Charts of one's own rows at /ui, for people; a token logs in")] = False
 
 
 class Directory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

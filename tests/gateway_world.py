@@ -124,7 +124,7 @@ class World:
         code = await self.system.admit(participant, role)
         settings = chosen.GatewaySettings(
             participant=chosen.Participant(id=participant, role=role),
-            gateway=chosen.Gateway(hub_id=HUB),
+            gateway=chosen.Gateway(hub_id=HUB, ui=options.pop("ui", False)),
             http=chosen.Http(port=0, **{"rate_per_s": 1e6, "burst": 1_000_000, **options}),
         )
         store = MemoryStore(component=code)

@@ -1,5 +1,6 @@
 """The gateway of an aggregator or balance responsible party, put together (floor 7)."""
 
+from gateways.agr.charts import CHARTS
 from gateways.agr.routes import ROUTES
 from gateways.agr.trade import AggregatorTrade
 from gateways.gateway import Gateway, identity
@@ -24,6 +25,7 @@ def build(
         AggregatorTrade(identity(settings)),
         ROUTES,
         api="agr",
+        charts=CHARTS,
         subjects=("A53",),
         store=store,
         transport=transport,

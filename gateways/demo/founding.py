@@ -104,6 +104,7 @@ def plan(
     """
     ports, databases = ports or {}, databases or {}
     common: Sections = {"http": {"host": HOST}, "log": {"format": "json"}}
+    with_charts = bootstrap.merged(common, {"gateway": {"ui": True}})
     return Plan(
         organization=ORGANIZATION,
         directory=PlannedDirectory(
@@ -129,7 +130,7 @@ def plan(
                 brp=player.brp,
                 port=ports.get(player.name),
                 database=databases.get(player.name, ""),
-                settings=bootstrap.merged(common, gateways or {}),
+                settings=bootstrap.merged(with_charts, gateways or {}),
             )
             for player in players
         ),

@@ -162,7 +162,7 @@ class _Site:
         await know_token(store, self._keys.tokens[player.name], me)
         settings = chosen.GatewaySettings(
             participant=chosen.Participant(id=player.id, role=Role(player.role), name=player.name),
-            gateway=chosen.Gateway(hub_id=HUB_ID),
+            gateway=chosen.Gateway(hub_id=HUB_ID, ui=True),
             http=self._http(player.port),
         )
         build = dso.build if player in DSOS else agr.build

@@ -1,5 +1,6 @@
 """The gateway of an distribution system operator, put together (floor 7)."""
 
+from gateways.dso.charts import CHARTS
 from gateways.dso.routes import ROUTES
 from gateways.dso.trade import GridTrade
 from gateways.gateway import Gateway, identity
@@ -24,6 +25,7 @@ def build(
         GridTrade(identity(settings)),
         ROUTES,
         api="dso",
+        charts=CHARTS,
         subjects=("A95", "A67"),
         store=store,
         transport=transport,

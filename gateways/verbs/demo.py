@@ -161,7 +161,7 @@ def _tell_where(platform: "Platform", directory: Path) -> None:
     click.echo(f"  operator  {platform.pages_url}   log in with {platform.operator_password}")
     for player in sorted(PLAYERS, key=lambda each: each.port):
         url = platform.urls[player.name]
-        click.echo(f"  {player.name:<9} {url}/docs   {player.role} gateway of {player.id}")
+        click.echo(f"  {player.name:<9} {url}/docs   /ui   {player.role} gateway of {player.id}")
         variables[player.variable] = url
         variables[f"{player.variable}_TOKEN"] = platform.tokens[player.name]
     environment = directory / "env"

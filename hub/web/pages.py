@@ -2,17 +2,12 @@
 
 Everything but the files and the login needs a session. Writing needs a request of our own pages: the cookie is
 SameSite=Strict, the body JSON, and a browser that says where the request comes from must say that it is from here.
-No file names another origin, and the policy of the pages would not let it.
 """
 
 import asyncio
-import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Final
 
 import structlog
@@ -22,24 +17,12 @@ from msgspec import Struct
 from hub.errors import Unavailable
 from hub.settings import Web
 from hub.web.api import Api, Sources, body
+from hub.web.files import HEADERS, STREAM, file_of, is_ours
 from hub.web.health import listening
 from hub.web.session import COOKIE, Sessions
 from hub.web.snapshot import Present
 from hub.web.streams import Streams
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Server": "tps",
-}
-STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 OPEN: Final = frozenset({"/api/login", "/api/logout"})
 LOGIN_BYTES: Final = 4096
 BODY_BYTES: Final = 1024**2
@@ -128,7 +111,7 @@ class OperatorPages:
 
     def _check(self, request: web.Request) -> None:
         """Raise unless the request may be answered."""
-        if request.method == "POST" and not _is_ours(request):
+        if request.method == "POST" and not is_ours(request):
             raise web.HTTPForbidden(text="This request comes from another page. Use the operator's own.")
         is_api = request.path.startswith("/api/") and request.path not in OPEN
         if is_api and not self._sessions.is_valid(request.cookies.get(COOKIE, ""), self._of.clock.now()):
@@ -160,15 +143,7 @@ class OperatorPages:
         return answer
 
     async def _file(self, request: web.Request) -> web.Response:
-        """A file of this package, by the list of them: no path of a request ever becomes one of this machine."""
-        name = request.match_info["path"] or "index.html"
-        content = _files().get(name)
-        if content is None:
-            raise web.HTTPNotFound(text="There is no such page.")
-        kind = "text/javascript" if name.endswith((".js", ".mjs")) else mimetypes.guess_type(name)[0]
-        return web.Response(
-            body=content, content_type=kind or "text/plain", charset="utf-8", headers={"Cache-Control": "no-cache"}
-        )
+        return file_of(request.match_info["path"])
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """The stream of changes, as long as its session lasts."""
@@ -186,30 +161,6 @@ class OperatorPages:
 
     async def _end_streams(self, _: web.Application) -> None:
         self._streams.end()
-
-
-@cache
-def _files() -> Mapping[str, bytes]:
-    """Every file of the pages, by its path below `static`."""
-    return dict(_below(resources.files(__package__) / "static", ""))
-
-
-def _below(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
-    for each in folder.iterdir():
-        if each.is_dir():
-            yield from _below(each, f"{path}{each.name}/")
-        else:
-            yield path + each.name, each.read_bytes()
-
-
-def _is_ours(request: web.Request) -> bool:
-    """Whether a writing request comes from a page of ours, as far as its browser tells; others send JSON at least."""
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site is not None and site != "same-origin":
-        return False
-    if origin is not None and origin.partition("://")[2] != request.host:
-        return False
-    return request.content_type == "application/json"
 
 
 def _problem(status: int, detail: str) -> web.Response:

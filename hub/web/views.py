@@ -170,7 +170,7 @@ def agr_page(snapshot: Snapshot, picture: Picture, agr: Participant, now: Instan
         as_of=now,
         person=person(agr),
         window=picture.window,
-        layers=_layers(picture, shown),
+        layers=layers(picture.board, shown),
         shares=list(_shares(snapshot, picture, shown, now)),
         findings=_findings_of(picture, shown)[:FINDINGS_SHOWN],
         assets=_asset_lines(picture.board, sorted(mine)[:SHOWN]),
@@ -247,18 +247,17 @@ def _holds(query: str, texts: Iterable[str]) -> bool:
     return all(word in text for word in query.casefold().split())
 
 
-def _layers(picture: Picture, shown: Collection[Identifier]) -> list[Layer]:
+def layers(board: Board, shown: Collection[Identifier]) -> list[Layer]:
     """The plans of some assets, those that move most energy by themselves, the rest summed up."""
-    board = picture.board
     energy = {asset: _energy(board.plans[asset]) for asset in sorted(shown) if asset in board.plans}
     by_energy = sorted(energy, key=energy.__getitem__, reverse=True)
     alone, rest = sorted(by_energy[:LAYERS]), by_energy[LAYERS:]
-    layers = [Layer(asset=asset, curve=curve(board.grid, _signed(board.plans[asset]))) for asset in alone]
+    found = [Layer(asset=asset, curve=curve(board.grid, _signed(board.plans[asset]))) for asset in alone]
     if rest:
         plans = [board.plans[asset] for asset in rest]
         up, down = (total(plans, side, board.grid.count) for side in SIDES[Direction.BOTH])
-        layers.append(Layer(asset="", curve=curve(board.grid, map(sub, up, down))))
-    return layers
+        found.append(Layer(asset="", curve=curve(board.grid, map(sub, up, down))))
+    return found
 
 
 def _energy(plan: Plan) -> int:

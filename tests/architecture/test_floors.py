@@ -93,9 +93,12 @@ FROM_HUB = (
     "hub.verbs",
     "hub.web.health",
     "hub.web.exchange",
+    "hub.web.files",
+    "hub.web.own",
     "hub.web.sockets",
+    "hub.web.streams",
 )
-"""What gateways may use of the hub: its machine and its words."""
+"""What gateways may use of the hub: its machine, its words, and the charts of one participant."""
 
 DEMO = "gateways.demo"
 """Runs hub and gateways in one process, so it builds the hub's app too."""

@@ -12,6 +12,7 @@ from gateways.demo.cast import HEAT_PUMP
 from hub.errors import Unavailable
 from tests.browser import chromium
 from tests.browser.stage import PATIENCE_MS, Stage, Window, tomorrow
+from tests.browser.test_gateway_pages import at_gateway
 
 DEFAULT: Final = Path("build/screenshots")
 VIEWS: Final = ("Overview", "Aggregators", "Grid operators", "Implications", "Documents", "Assets", "What if")
@@ -26,6 +27,11 @@ async def take(folder: Path) -> None:
             try:
                 for scheme in ("light", "dark"):
                     await _take_all(browser, stage, scheme, folder)
+                    for who in ("ALPHA", "NORTH"):
+                        async with at_gateway(browser, stage, who, scheme) as window:
+                            path = folder / f"gateway-of-{who.lower()}-{scheme}.png"
+                            await window.page.screenshot(path=path, full_page=True)
+                            sys.stdout.write(f"{path}\n")
             finally:
                 stage.stop()
 

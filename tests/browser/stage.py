@@ -78,6 +78,14 @@ class Window:
     @asynccontextmanager
     async def opened(cls, browser: Browser, stage: Stage, scheme: str = "light") -> AsyncIterator[Self]:
         """A window of its own, logged in, on the overview."""
+        async with cls.opened_at(browser, stage, stage.told["PAGES"], scheme) as window:
+            await window.log_in()
+            yield window
+
+    @classmethod
+    @asynccontextmanager
+    async def opened_at(cls, browser: Browser, stage: Stage, url: str, scheme: str = "light") -> AsyncIterator[Self]:
+        """A window of its own at an address."""
         context = await browser.new_context(
             viewport=SIZE,  # type: ignore[arg-type] # a dict of the two is what it takes
             color_scheme="dark" if scheme == "dark" else "light",
@@ -86,7 +94,7 @@ class Window:
         )
         try:
             window = cls(await context.new_page(), stage)
-            await window.log_in()
+            await window.page.goto(url)
             yield window
         finally:
             await context.close()

@@ -1,7 +1,7 @@
 // The frame of the operator's pages: login, navigation, the time that is looked at, and the state of the connection.
 
 import { html, render, useEffect, useState } from "./vendor/htm-preact.mjs";
-import { ask, connect, contact, disconnect, listen, post, useAnswer } from "./hub.js";
+import { ask, connect, contact, disconnect, isGateway, listen, post, useAnswer } from "./hub.js";
 import { Time, ago, codeOf, instantOf, secondsOf, setZone, zoneName } from "./format.js";
 import { amend, link, useRoute } from "./route.js";
 import { Agr } from "./views/agr.js";
@@ -10,6 +10,7 @@ import { Documents } from "./views/documents.js";
 import { Dso } from "./views/dso.js";
 import { Implications } from "./views/implications.js";
 import { Limit } from "./views/limit.js";
+import { Own } from "./views/own.js";
 import { Overview } from "./views/overview.js";
 import { WhatIf } from "./views/whatif.js";
 
@@ -42,8 +43,8 @@ function Login({ onEnter }) {
   };
   return html`<main class="login"><form onSubmit=${enter}>
     <h1>Trade Permission System</h1>
-    <p>The operator's view of plans, limits, and what they do to each other.</p>
-    <label>Password<input name="password" type="password" autocomplete="current-password" required autofocus /></label>
+    <p>${isGateway ? "Your own plans and limits, and what they do to each other." : "The operator's view of plans, limits, and what they do to each other."}</p>
+    <label>${isGateway ? "Token" : "Password"}<input name="password" type="password" autocomplete="current-password" required autofocus /></label>
     <button type="submit" class="main" disabled=${busy}>Log in</button>
     <p class="trouble" role="alert">${trouble}</p>
   </form></main>`;
@@ -116,6 +117,22 @@ function Frame({ session, onLeave }) {
   </div>`;
 }
 
+/** A gateway's frame: one participant's own rows, and nothing to choose. */
+function OwnFrame({ session, onLeave }) {
+  const route = useRoute();
+  const name = session.name || codeOf(session.hub);
+  useEffect(() => { document.title = `${name} · Trade Permission System`; }, [name]);
+  const leave = async () => { await post("/api/logout", {}); onLeave(); };
+  return html`<div class="frame">
+    <header class="top">
+      <p class="brand"><strong>${name}</strong> <span>${session.role}, ${codeOf(session.hub)}</span></p><nav aria-label="Views"></nav>
+      <div class="tools"><${Contact} /><${Theme} /><button type="button" onClick=${leave}>Log out</button></div>
+    </header>
+    <main id="content" tabindex="-1"><h1 class="unseen">Plans and limits of ${name}</h1>
+      <${Own} route=${route} session=${session} name=${name} /></main>
+  </div>`;
+}
+
 function App() {
   const [session, setSession] = useState(undefined);
   const look = async () => {
@@ -134,6 +151,7 @@ function App() {
     return listen((kind) => kind === "ended" && leave());
   }, []);
   if (session === undefined) return html`<p class="loading">Loading …</p>`;
+  if (session && isGateway) return html`<${OwnFrame} session=${session} onLeave=${leave} />`;
   return session ? html`<${Frame} session=${session} onLeave=${leave} />` : html`<${Login} onEnter=${look} />`;
 }
 

@@ -7,6 +7,11 @@ const THROTTLE_MS = 700;
 const REFRESH_MS = 30000;
 const AGAIN_MS = 1000;
 
+/** Where these pages are served: `/` by the hub, `/ui/` by a gateway. */
+const BASE = new URL(".", import.meta.url).pathname;
+export const isGateway = BASE !== "/";
+const at = (path) => BASE + path.slice(1);
+
 let source = null;
 let pending = null;
 export const contact = { state: "connecting", since: Date.now() };
@@ -19,7 +24,7 @@ export class Refused extends Error {
 }
 
 export async function ask(path, options = {}) {
-  const answer = await fetch(path, { credentials: "same-origin", ...options });
+  const answer = await fetch(at(path), { credentials: "same-origin", ...options });
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => ({ detail: answer.statusText }));
   if (!answer.ok) throw new Refused(answer.status, body.detail || answer.statusText);
@@ -57,7 +62,7 @@ function changed() {
 /** Follow the stream of changes; when it breaks, say so, and try again until the hub is back. */
 export function connect() {
   disconnect();
-  source = new EventSource("/api/live");
+  source = new EventSource(at("/api/live"));
   source.addEventListener("hello", () => {
     become("live");
     changed();
