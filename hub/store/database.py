@@ -59,6 +59,12 @@ WRONG_SETTINGS: Final = (
 )
 
 
+MIGRATES: Final = (
+    asyncpg.DatatypeMismatchError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)
+"""What a statement fails with while a newer version migrates the database; no document can be the cause."""
 HUNG_UP: Final = "cannot switch to state"
 """What asyncpg says when the server has taken leave on a connection that is still open: nothing was sent."""
 
@@ -68,12 +74,16 @@ def surroundings() -> Iterator[None]:
     """Raise Unavailable for what is the fault of our surroundings."""
     try:
         yield
-    except (*SURROUNDINGS, asyncpg.InternalClientError) as error:
-        if isinstance(error, ValueError):  # asyncpg's InterfaceError for arguments of the wrong type: our own fault
-            raise
-        if isinstance(error, asyncpg.InternalClientError) and HUNG_UP not in str(error):
+    except (*SURROUNDINGS, *MIGRATES, asyncpg.InternalClientError) as error:
+        if _is_our_fault(error):
             raise
         raise Unavailable(f"The database does not answer ({type(error).__name__}).") from error
+
+
+def _is_our_fault(error: Exception) -> bool:
+    if isinstance(error, asyncpg.InternalClientError) and not isinstance(error, MIGRATES):
+        return HUNG_UP not in str(error)
+    return isinstance(error, ValueError)  # asyncpg's InterfaceError for arguments of the wrong type
 
 
 async def connect_pool(url: str, *, schema: str, min_size: int, max_size: int, command_timeout_s: float) -> "Pool":
