@@ -34,7 +34,7 @@ HELP: Final = {
     "init": "Make a platform in FOLDER: authority, directory, broker, hub, and everybody in the platform file.",
     "limits": "Explain how limits were divided.",
     "mades": "Register a component, look after its certificates, and use its message box.",
-    "messages": "List outgoing messages, and send them again.",
+    "messages": "List messages, and send them again.",
     "participants": "Add and list market participants.",
     "payloads": "Erase raw documents; the log keeps their digests and who erased them.",
     "points": "Hand connection points over from one grid operator to another.",

@@ -1,4 +1,4 @@
-"""`tps messages`: what waits to leave a hub or a gateway, what failed, why, since when; and sending it again."""
+"""`tps messages`: what waits to leave a hub, a gateway or a message box, or waits in a box; and sending it again."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,6 +15,7 @@ from hub.clock import SystemClock
 from hub.ports import MessageState, StoredEvent
 from hub.settings import GatewaySettings, HubSettings, Sources
 from hub.verbs import messages as shared
+from hub.verbs import received as incoming
 from hub.verbs.kinds import chosen
 from hub.verbs.operating import AS_JSON, BY, WHY, operator, with_log, with_store
 
@@ -23,16 +24,22 @@ if TYPE_CHECKING:
     from hub.store.postgres import PostgresStore
 
 T = TypeVar("T")
+BOX: Final = "box"
 UNFINISHED: Final = ("ACCEPTED", "DELIVERED", "FAILED")
 KIND: Final = click.option(
     "--kind", type=click.Choice(["hub", "gateway"]), help="What it is, if the settings are for several."
+)
+KIND_OR_BOX: Final = click.option(
+    "--kind",
+    type=click.Choice(["hub", "gateway", BOX]),
+    help="What it is, if the settings are for several; a message box has those of a gateway.",
 )
 LIMIT: Final = click.option("--limit", type=click.IntRange(1, 10_000), default=100, help="How many to list.")
 
 
 @click.group()
 def messages() -> None:
-    """List outgoing messages, and send them again."""
+    """List messages, and send them again."""
 
 
 @messages.command("list")
@@ -45,17 +52,31 @@ def messages() -> None:
     help="Only messages in this state; as often as needed.",
 )
 @click.option("--to", "receiver", metavar="CODE", help="Only messages to this receiver.")
+@click.option("--received", is_flag=True, help="What came into a message box instead (--kind box).")
 @LIMIT
-@KIND
+@KIND_OR_BOX
 @AS_JSON
 @click.pass_obj
 def list_(
-    sources: Sources, *, states: tuple[str, ...], receiver: str | None, limit: int, kind: str | None, as_json: bool
+    sources: Sources,
+    *,
+    states: tuple[str, ...],
+    receiver: str | None,
+    received: bool,
+    limit: int,
+    kind: str | None,
+    as_json: bool,
 ) -> None:
     """List what waits and what failed: since when, its state, its id, its type and receiver, attempts, and why.
 
-    What is under way comes oldest first, what has ended newest first. Contents are never shown.
+    What is under way comes oldest first, what has ended newest first. Contents are never shown. With --received: what
+    waits for the application of a message box, and what it never confirmed in time.
     """
+    if received:
+        if kind != BOX:
+            raise click.UsageError("Only a message box keeps what came for its application. Give --kind box.")
+        incoming.list_received(sources, limit=limit, as_json=as_json)
+        return
     wanted, now = [MessageState(state) for state in states], SystemClock().now()
 
     async def work(store: "PostgresStore") -> tuple[Sequence[Any], int]:
@@ -75,7 +96,7 @@ def list_(
 @messages.command()
 @click.argument("message_id")
 @click.option("--payload", is_flag=True, help="Print the document it carries instead.")
-@KIND
+@KIND_OR_BOX
 @AS_JSON
 @click.pass_obj
 def show(sources: Sources, *, message_id: str, payload: bool, kind: str | None, as_json: bool) -> None:
@@ -89,6 +110,8 @@ def show(sources: Sources, *, message_id: str, payload: bool, kind: str | None, 
         return await store.messages.find(message_id), await store.outbox.find(message_id), body
 
     message, status, body = _with_store(sources, kind, work)
+    if message is None and kind == BOX:
+        incoming.show_received(sources, message_id, payload=payload, as_json=as_json)
     if message is None or status is None:
         raise click.ClickException(f"No outgoing message has the id {message_id}. See `tps messages list`.")
     now = SystemClock().now()
@@ -226,6 +249,8 @@ def _chosen(sources: Sources, kind: str | None) -> HubSettings | GatewaySettings
 
 
 def _with_store(sources: Sources, kind: str | None, work: Callable[["PostgresStore"], Awaitable[T]]) -> T:
+    if kind == BOX:
+        return incoming.with_box(sources, work)
     settings = _chosen(sources, kind)
     if isinstance(settings, HubSettings):
         return with_store(settings, work)

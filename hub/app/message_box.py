@@ -72,7 +72,7 @@ async def operating(settings: GatewaySettings) -> AsyncIterator[Operations]:
         SettingsError, UnknownEvent, Unavailable: as `serve`.
     """
     code, hub = codes(settings)
-    async with _store(settings) as store:
+    async with opened_store(settings) as store:
         brain, clock = BoxBrain(code), SystemClock()
         desk = Desk(brain, store.log, store.commit, clock=clock, bells=Bells())
         await desk.start()
@@ -124,7 +124,7 @@ async def _serve(settings: GatewaySettings, process: _Process) -> None:
         app = web.Application()
         app.add_routes(process.health().routes())
         await stack.enter_async_context(listening(app, settings.http))
-        store = await stack.enter_async_context(_store(settings))
+        store = await stack.enter_async_context(opened_store(settings))
         transport = await stack.enter_async_context(
             membership.exchanging(party, hub=hub, heartbeat_s=settings.broker.heartbeat_s)
         )
@@ -176,7 +176,8 @@ def _place(queues: Queues) -> Place:
 
 
 @asynccontextmanager
-async def _store(settings: GatewaySettings) -> AsyncIterator[PostgresStore]:
+async def opened_store(settings: GatewaySettings) -> AsyncIterator[PostgresStore]:
+    """The box's store, for a command beside the box. Raises SettingsError, Unavailable."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings, DATABASE))
         await migrate(url)

@@ -1,5 +1,6 @@
 """`tps messages`: what waits, what failed, why, since when; sent again on demand, noted in the log, no content told."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,17 @@ import pytest_asyncio
 
 from documents.values import Identifier, Mrid
 from gateways.events import MessageRetried as GatewayRetried
+from hub.clock import SystemClock
 from hub.commands import Origin
+from hub.desk import Desk
 from hub.events import MessageQuarantined, MessageRetried
+from hub.feed import Bells
+from hub.mades.box.brain import BoxBrain
+from hub.mades.box.commands import Expire, Take
+from hub.mades.box.events import MessageReceived
 from hub.mades.exchange import Again, again
 from hub.ports import MessageState
+from hub.store.codec import digest_of
 from hub.store.postgres import PostgresStore
 from tests.fixtures_store import Cluster
 from tests.operated import ALPHA_CODE, GATEWAY_SETTINGS, HUB_CODE, HUB_SETTINGS, NORTH_CODE, happen, publish, queue, run
@@ -194,3 +202,79 @@ async def test_a_log_of_something_else_is_told_in_words_and_nothing_leaves(
 
     assert "MessageSent.v9" in said
     assert "due now" not in said
+
+
+async def box_with_messages(url: str, *expires: timedelta) -> list[str]:
+    """A box that took in a message for each of these, living so long from now; their ids."""
+    now = datetime.now(UTC)
+    async with await PostgresStore.open(url, component=ALPHA_CODE) as store:
+        desk = Desk(BoxBrain(ALPHA_CODE), store.log, store.commit, clock=SystemClock(), bells=Bells())
+        async with asyncio.TaskGroup() as tasks:
+            await desk.start()
+            tasks.create_task(desk.run())
+            for number, lives in enumerate(expires):
+                content = b"<document number='%d'/>" % number
+                message = MessageReceived(
+                    message_id=f"m{number}",
+                    sender=HUB_CODE,
+                    business_type="TPS-FORESEEN",
+                    digest=digest_of(content),
+                    generated=now,
+                    expires=now + lives,
+                    ba_message_id="ba-7",
+                )
+                await desk.submit(Take(message), cause="test", payload=content)
+            desk.stop()
+    return [f"m{number}" for number in range(len(expires))]
+
+
+DAY, GONE = timedelta(days=1), timedelta(days=-1)
+BOX = ("--kind", "box")
+
+
+async def test_what_waits_in_a_message_box_is_listed_oldest_first_and_shown(url: str) -> None:
+    await box_with_messages(url, DAY, DAY, DAY)
+    await run(url, "mades", "confirm", "m1", settings=GATEWAY_SETTINGS)
+
+    told = (await run(url, "messages", "list", *BOX, "--received", settings=GATEWAY_SETTINGS)).splitlines()
+    listed = json.loads(await run(url, "messages", "list", *BOX, "--received", "--json", settings=GATEWAY_SETTINGS))
+    shown = await run(url, "messages", "show", "m2", *BOX, settings=GATEWAY_SETTINGS)
+    confirmed = json.loads(await run(url, "messages", "show", "m1", *BOX, "--json", settings=GATEWAY_SETTINGS))
+
+    assert [(each["message_id"], each["state"]) for each in listed] == [("m0", "WAITING"), ("m2", "WAITING")]
+    assert f"m0  TPS-FORESEEN <- {HUB_CODE}  for the application to confirm it" in told[0]
+    assert told[-1] == "2 wait for the application."
+    assert "<document" not in "".join([*told, shown])
+    assert shown.splitlines()[-1] == "  baMessageID ba-7"
+    assert confirmed["state"] == "CONFIRMED"
+    content = await run(url, "messages", "show", "m2", *BOX, "--payload", settings=GATEWAY_SETTINGS)
+    assert content == "<document number='2'/>"
+
+
+async def test_what_a_box_gave_up_is_listed_and_ends_with_1_when_shown(url: str) -> None:
+    await box_with_messages(url, GONE, DAY)
+    async with await PostgresStore.open(url, component=ALPHA_CODE) as store:
+        brain = BoxBrain(ALPHA_CODE)
+        desk = Desk(brain, store.log, store.commit, clock=SystemClock(), bells=Bells())
+        async with asyncio.TaskGroup() as tasks:
+            await desk.start()
+            tasks.create_task(desk.run())
+            await desk.submit(Expire(("m0",)), cause="test")
+            desk.stop()
+
+    listed = json.loads(await run(url, "messages", "list", *BOX, "--received", "--json", settings=GATEWAY_SETTINGS))
+
+    assert [(each["message_id"], each["state"]) for each in listed] == [("m1", "WAITING"), ("m0", "EXPIRED")]
+    told = await run(url, "messages", "show", "m0", *BOX, settings=GATEWAY_SETTINGS, code=1)
+    assert "never confirmed until" in told
+    assert "No outgoing message" in await run(url, "messages", "show", "m9", *BOX, settings=GATEWAY_SETTINGS, code=1)
+    refused = await run(url, "messages", "list", "--received", settings=GATEWAY_SETTINGS, code=2)
+    assert "Give --kind box" in refused
+
+
+async def test_what_a_box_has_to_send_is_listed_like_that_of_a_gateway(url: str) -> None:
+    async with await PostgresStore.open(url, component=ALPHA_CODE) as store:
+        (waiting,) = await queue(store, "d1", receiver=HUB_CODE)
+
+    assert waiting in await run(url, "messages", "list", *BOX, settings=GATEWAY_SETTINGS)
+    assert waiting in await run(url, "messages", "show", waiting, *BOX, settings=GATEWAY_SETTINGS)
