@@ -6,9 +6,10 @@
 
 from hub.app.pages import operator_pages
 from hub.app.parts import Store, beat_mrid, brain_of, hub_id, letterhead, memory_store, projecting_brain, salts_of
-from hub.app.process import database, maintaining, open_store, operating, reading, serve
+from hub.app.process import maintaining, open_store, operating, reading, serve
 from hub.app.renewal import renew
 from hub.app.running import Hub
+from hub.process import database
 
 __all__ = [
     "Hub",

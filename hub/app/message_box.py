@@ -1,9 +1,9 @@
 """A message box as a process of its own, and its operations for a command of the operator (floor 7)."""
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -11,11 +11,8 @@ from aiohttp import web
 
 from documents import identifiers
 from documents.values import Identifier
-from hub.app.process import STOPPING, database
 from hub.clock import SystemClock
-from hub.desk import Desk
 from hub.errors import SettingsError
-from hub.feed import Bells
 from hub.mades.backlog import Backlog
 from hub.mades.box.brain import BoxBrain
 from hub.mades.box.operations import Operations
@@ -24,10 +21,11 @@ from hub.mades.box.queues import BusinessQueues
 from hub.mades.box.running import MessageBox
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
+from hub.process import Life, database, deciding, live
 from hub.settings import GatewaySettings, Queues
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
-from hub.web.health import Health, listening
+from hub.web.health import listening
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 DATABASE: Final = "message_box"
@@ -53,15 +51,7 @@ async def serve(settings: GatewaySettings) -> None:
         UnknownEvent: the database holds the log of something else.
         Unavailable: the database does not answer.
     """
-    process, loop = _Process(), asyncio.get_running_loop()
-    for name in STOPPING:
-        loop.add_signal_handler(name, process.stop)
-    try:
-        with suppress(asyncio.CancelledError):
-            await _serve(settings, process)
-    finally:
-        for name in STOPPING:
-            loop.remove_signal_handler(name)
+    await live("message box", partial(_serve, settings))
 
 
 @asynccontextmanager
@@ -74,10 +64,7 @@ async def operating(settings: GatewaySettings) -> AsyncIterator[Operations]:
     code, hub = codes(settings)
     async with opened_store(settings) as store:
         brain, clock = BoxBrain(code), SystemClock()
-        desk = Desk(brain, store.log, store.commit, clock=clock, bells=Bells())
-        await desk.start()
-        work = asyncio.create_task(desk.run(), name="desk")
-        try:
+        async with deciding(brain, store) as desk:
             yield Operations(
                 code,
                 party=Party(settings.participant.role.value),
@@ -88,47 +75,22 @@ async def operating(settings: GatewaySettings) -> AsyncIterator[Operations]:
                 clock=clock,
                 backlog=Backlog(store.outbox, clock, most=settings.gateway.waiting_max),
             )
-        finally:
-            desk.stop()
-            await work
 
 
-class _Process:
-    """The box before and while it runs, so that signals and probes are answered from the first moment."""
-
-    def __init__(self) -> None:
-        self.box: MessageBox | None = None
-        self._main = asyncio.current_task()
-
-    def stop(self) -> None:
-        """End in good order, or give up waiting to begin."""
-        if self.box:
-            self.box.stop()
-        elif self._main:
-            self._main.cancel()
-
-    def health(self) -> Health:
-        """Not ready until the box runs."""
-        return Health(
-            trouble=lambda: self.box.trouble() if self.box else "waiting to begin",
-            measures=lambda: self.box.measures() if self.box else (),
-        )
-
-
-async def _serve(settings: GatewaySettings, process: _Process) -> None:
+async def _serve(settings: GatewaySettings, life: Life[MessageBox]) -> None:
     code, hub = codes(settings)
     party = Party(settings.participant.role.value)
     membership = Membership(settings.mades.dir, clock=SystemClock(), url=settings.broker.url)
     membership.must_be(code, "participant.id")
     async with AsyncExitStack() as stack:
         app = web.Application()
-        app.add_routes(process.health().routes())
+        app.add_routes(life.health().routes())
         await stack.enter_async_context(listening(app, settings.http))
         store = await stack.enter_async_context(opened_store(settings))
         transport = await stack.enter_async_context(
             membership.exchanging(party, hub=hub, heartbeat_s=settings.broker.heartbeat_s)
         )
-        process.box = MessageBox(
+        box = life.worker = MessageBox(
             code,
             party=party,
             hub=hub,
@@ -138,7 +100,7 @@ async def _serve(settings: GatewaySettings, process: _Process) -> None:
             clock=SystemClock(),
             most_waiting=settings.gateway.waiting_max,
         )
-        await process.box.run(*_beside(process.box, store, settings))
+        await box.run(*_beside(box, store, settings))
 
 
 def _beside(box: MessageBox, store: PostgresStore, settings: GatewaySettings) -> Iterator[Work]:
@@ -178,14 +140,13 @@ def _place(queues: Queues) -> Place:
 @asynccontextmanager
 async def opened_store(settings: GatewaySettings) -> AsyncIterator[PostgresStore]:
     """The box's store, for a command beside the box. Raises SettingsError, Unavailable."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(database(settings, DATABASE))
+    async with database(settings, DATABASE) as url:
         await migrate(url)
-        yield await stack.enter_async_context(
-            await PostgresStore.open(
-                url,
-                component=codes(settings)[0],
-                min_connections=settings.database.pool_min,
-                max_connections=settings.database.pool_max,
-            )
+        opened = await PostgresStore.open(
+            url,
+            component=codes(settings)[0],
+            min_connections=settings.database.pool_min,
+            max_connections=settings.database.pool_max,
         )
+        async with opened as store:
+            yield store

@@ -4,13 +4,12 @@ The hub's log is the only place that knows who takes part, so it is asked at eac
 machine is given what `tps participants list --json` printed there.
 """
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from hub.app.process import database, open_store
+from hub.app.process import reading
 from hub.compose import decoded
 from hub.directory.refusals import Refusal, refuse
 from hub.directory.values import Party
@@ -18,7 +17,6 @@ from hub.errors import SettingsError
 from hub.ports import OPERATOR, Scope
 from hub.rows import PARTICIPANTS, Participant
 from hub.settings import HubSettings, load
-from hub.store.migrate import migrate
 
 TAKE_PART: Final = frozenset({Party.DSO, Party.AGR, Party.BRP})
 """Who must be a participant; hub, broker and directory are the platform's own."""
@@ -28,10 +26,7 @@ async def at_the_hub(settings: Path, code: str) -> Participant | None:
     """The participant with this code in the log of the hub with these settings. Raises SettingsError, Unavailable."""
     # No environment: it says how the directory reaches its own database.
     hub = load(HubSettings, settings, {})
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(database(hub))
-        await migrate(url)
-        store = await stack.enter_async_context(await open_store(hub, url))
+    async with reading(hub) as store:
         item = await store.rows.get(Scope(OPERATOR), PARTICIPANTS, code)
         return decoded(item, Participant) if item else None
 

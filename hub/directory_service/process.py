@@ -1,7 +1,6 @@
 """The directory on real ground: its database, its authority, its two doors, signals (floor 7)."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -11,7 +10,6 @@ import structlog
 
 from documents import identifiers
 from documents.values import Identifier
-from hub.app.process import database
 from hub.directory.values import Configuration, Contact, Url
 from hub.directory_service.authority import open_authority
 from hub.directory_service.directory import Directory
@@ -19,6 +17,7 @@ from hub.directory_service.doors import Components, Operator
 from hub.directory_service.gate import Gate
 from hub.errors import Rejected, SettingsError
 from hub.mades.membership import implementation
+from hub.process import STOPPING, database
 from hub.settings import Directory as Chosen
 from hub.settings import DirectorySettings, Http
 from hub.store.migrate import migrate
@@ -27,7 +26,6 @@ from hub.web.health import listening
 
 DATABASE: Final = "directory"
 RENEWAL_S: Final = 86_400.0
-STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger("hub.directory")
 

@@ -56,7 +56,7 @@ FLOORS = (
         ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs"),
         ANY,
     ),
-    Floor(7, ("hub.app", "hub.directory_service", "hub.doctor", "hub.verbs"), ANY),
+    Floor(7, ("hub.app", "hub.process", "hub.directory_service", "hub.doctor", "hub.verbs"), ANY),
     Floor(7, ("gateways", "raml"), ANY),
 )
 PURE = range(5)
@@ -86,6 +86,7 @@ FROM_HUB = (
     "hub.logs",
     "hub.mades",
     "hub.ports",
+    "hub.process",
     "hub.restored",
     "hub.settings",
     "hub.store",
