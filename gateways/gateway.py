@@ -25,7 +25,7 @@ from documents.codes import Role as RoleCode
 from documents.identifiers import identifier, party
 from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
 from documents.values import Mrid
-from gateways import contract
+from gateways import contract, problems
 from gateways.brain import GatewayBrain, Trade
 from gateways.charts import Charts
 from gateways.commands import Ask, Collect, NoteFailure, Remind
@@ -51,6 +51,7 @@ from hub.store.postgres import PostgresStore
 from hub.values import Role
 from hub.web.exchange import exchange_measures
 from hub.web.health import Health, Measure
+from hub.web.runner import WordedRunner
 
 log = structlog.get_logger("gateways.gateway")
 
@@ -238,8 +239,9 @@ class Gateway:
     async def _open(self) -> web.AppRunner:
         http = self.settings.http
         # Without handler_cancellation a poll whose client has left stays until its timeout.
-        runner = web.AppRunner(
+        runner = WordedRunner(
             self.application,
+            wording=problems.unreadable,
             access_log=None,
             handler_cancellation=True,
             shutdown_timeout=2.0,

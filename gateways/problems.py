@@ -81,6 +81,16 @@ def unfit(what: str, at: str, problem: str) -> ProblemError:
     )
 
 
+def unreadable(request: web.BaseRequest, status: int) -> web.Response:
+    """The answer to what is no HTTP, or (500) to what broke before anybody could say why."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem = ProblemError(status, "Something is wrong with this gateway; its operator finds it in the log.")
+    else:
+        detail = "It cannot be read as HTTP/1.1. Check its first line, its headers and how long they are."
+        problem = ProblemError(status, detail)
+    return response(problem, instance=request.rel_url.raw_path)
+
+
 def response(problem: ProblemError, *, instance: str) -> web.Response:
     """The answer a client gets."""
     body = Problem(

@@ -19,11 +19,11 @@ from msgspec import Struct, inspect
 from documents.values import Identifier
 from gateways import expected, problems
 from gateways.problems import ProblemError
-from gateways.rates import Rates
+from gateways.rates import REMEMBERED, Rates
 from hub.errors import Unavailable
 from hub.ports import Clock
 from hub.settings import Http
-from hub.store.tokens import Token
+from hub.store.tokens import Token, fingerprint_of
 
 S = TypeVar("S", bound=Struct)
 JSON: Final = "application/json"
@@ -33,6 +33,9 @@ OPEN_PATHS: Final = frozenset(
     {"/ping", "/openapi.json", "/api.raml", "/docs", "/health/live", "/health/ready", "/metrics"}
 )
 """Answered without a token: they hold nothing of anybody's."""
+FAILURES_PER_S: Final = 1.0
+FAILURES_BURST: Final = 100
+"""Wrong tokens that one address may try: so many at once, and so many a second after that."""
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -123,6 +126,9 @@ class Door:
             http,
         )
         self._rates = Rates(per_s=http.rate_per_s, burst=http.burst, clock=clock)
+        self._failures = Rates(per_s=FAILURES_PER_S, burst=FAILURES_BURST, clock=clock)
+        self._admitted: dict[str, None] = {}
+        """Fingerprints of tokens that have opened this door, the newest last: these are always looked up."""
         self.polling = 0
         self._has_pages = False
 
@@ -181,8 +187,8 @@ class Door:
         """
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         bearer = secret.strip() if scheme.lower() == "bearer" else ""
-        token = await self._tokens.lookup(bearer, now=self._clock.now()) if bearer else None
-        if token is None or token.participant != self._participant:
+        token = await self._found(bearer, request.remote or "") if bearer else None
+        if token is None:
             raise ProblemError(
                 401,
                 "No valid token. Send `Authorization: Bearer <token>`; the gateway's operator issues tokens.",
@@ -202,6 +208,32 @@ class Door:
 
     def _is_of_pages(self, request: web.Request) -> bool:
         return self._has_pages and (request.path == "/ui" or request.path.startswith("/ui/"))
+
+    async def _found(self, bearer: str, address: str) -> Token | None:
+        """The token behind a secret. Who tries many wrong ones is refused without asking the store.
+
+        Several clients may share an address (a proxy, say): a token that was good before is not kept out with the rest.
+        Raises ProblemError (429).
+        """
+        is_known = fingerprint_of(bearer) in self._admitted
+        if not is_known and (pause_s := self._failures.pause_s(address)) > 0:
+            raise ProblemError(
+                429,
+                "Too many wrong tokens came from this address. Try again later, with the right one.",
+                headers={"Retry-After": str(max(1, round(pause_s)))},
+            )
+        token = await self._tokens.lookup(bearer, now=self._clock.now())
+        if token is None or token.participant != self._participant:
+            self._failures.take(address)
+            return None
+        self._remember(token.fingerprint)
+        return token
+
+    def _remember(self, fingerprint: str) -> None:
+        self._admitted.pop(fingerprint, None)
+        self._admitted[fingerprint] = None
+        if len(self._admitted) > REMEMBERED:
+            del self._admitted[next(iter(self._admitted))]
 
     def _runner(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         """The aiohttp handler of a route: read and check, then run."""
@@ -243,7 +275,14 @@ class Door:
 def _registered(route: Route, run: Callable[[web.Request], Awaitable[web.Response]]) -> web.RouteDef:
     """The route as aiohttp takes it. No HEAD: it would move on a long poll whose answer nobody gets."""
     options = {"allow_head": False} if route.method == hdrs.METH_GET else {}
-    return web.route(route.method, route.path, run, **options)
+    return web.route(route.method, route.path, run, expect_handler=_expect, **options)
+
+
+async def _expect(request: web.Request) -> None:
+    """Tell who asks before it sends a body to go on; any other expectation is passed over (RFC 9110, 10.1.1)."""
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # as aiohttp itself does: the answer has not begun
 
 
 async def ping(_: web.Request) -> web.Response:

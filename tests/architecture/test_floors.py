@@ -96,6 +96,7 @@ FROM_HUB = (
     "hub.web.exchange",
     "hub.web.files",
     "hub.web.own",
+    "hub.web.runner",
     "hub.web.sockets",
     "hub.web.streams",
 )

@@ -1,12 +1,14 @@
 """Errors of both REST interfaces have one shape on every route, and tell a client what to do (RFC 9457)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from gateways import rest
 from gateways.agr import routes as agr
 from gateways.dso import routes as dso
 from tests.gateway_world import A1, ALPHA, NORTH, P1, Client, Reply, World, asset, period
@@ -309,6 +311,66 @@ async def test_who_asks_too_often_is_429_and_told_when_to_come_back() -> None:
         problem(answers[2], 429)
         assert answers[2].headers["Retry-After"] == "1"
         assert [answer.status for answer in (*answers[:2], later)] == [200, 200, 200]
+
+
+async def test_an_address_that_tries_many_wrong_tokens_is_refused_without_asking_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A token that was good before still works from there: others may share the address."""
+    monkeypatch.setattr(rest, "FAILURES_BURST", 3)
+    async with World.running() as world:
+        alpha = await world.agr(ALPHA)
+        assert (await alpha.call("GET", "/assets")).status == 200
+
+        answers = [await alpha.call("GET", "/assets", token=f"wrong {number}") for number in range(5)]
+        good = await alpha.call("GET", "/assets")
+        await world.system.clock.advance(1.0)
+        later = [await alpha.call("GET", "/assets", token="wrong again") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
+    problem(answers[-1], 429)
+    assert answers[-1].headers["Retry-After"] == "1"
+    assert good.status == 200
+    assert [answer.status for answer in later] == [401, 429]
+
+
+NO_HTTP = {
+    "words": b"garbage\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01",
+    "a version": b"GET /assets HTTP/9.9\r\nHost: x\r\n\r\n",
+    "a long header": b"GET /assets HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    "a length": b"POST /schedules HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
+    "two lengths": b"POST /schedules HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+    "no host": b"GET /ping HTTP/1.1\r\n\r\n",
+    "an address": b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+async def raw(client: Client, request: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the answer to some bytes."""
+    host, _, port = client.gateway.url.rpartition("/")[2].partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    async with asyncio.timeout(20):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return head, body
+
+
+@pytest.mark.parametrize("request_", NO_HTTP)
+async def test_what_is_no_http_is_answered_as_a_problem(clients: dict[str, Client], request_: str) -> None:
+    head, body = await raw(clients["agr"], NO_HTTP[request_])
+
+    told = json.loads(body)
+    assert b" 400 " in head.splitlines()[0]
+    assert b"Content-Type: application/problem+json" in head
+    assert (told["status"], told["detail"][:24]) == (400, "It cannot be read as HTT")
+
+
+async def test_an_expectation_that_is_not_known_is_passed_over(clients: dict[str, Client]) -> None:
+    answer = await clients["agr"].call("GET", "/assets", headers={"Expect": "wonders"})
+
+    assert answer.status == 200
 
 
 async def test_more_long_polls_than_there_are_places_are_503() -> None:
