@@ -26,7 +26,7 @@ from documents.identifiers import identifier, party
 from documents.model import Document, GlMarketDocument, Party, RefMarketDocument
 from documents.values import Mrid
 from gateways import contract, problems
-from gateways.brain import GatewayBrain, Trade
+from gateways.brain import GatewayBrain
 from gateways.charts import Charts
 from gateways.commands import Ask, Collect, NoteFailure, Remind
 from gateways.events import Reminded
@@ -37,6 +37,7 @@ from gateways.pages import Pages, Sources
 from gateways.reading import Reader
 from gateways.rest import Door, Route
 from gateways.rows import Outgoing
+from gateways.trade import Trade
 from hub import settings
 from hub.aside import aside
 from hub.desk import Desk

@@ -12,9 +12,10 @@ from typing import Final, Protocol
 import structlog
 from aiohttp import web
 
-from gateways.brain import GatewayBrain, Trade
+from gateways.brain import GatewayBrain
 from gateways.gateway import Gateway, identity
 from gateways.problems import ProblemError, response
+from gateways.trade import Trade
 from hub.clock import SystemClock
 from hub.desk import Desk
 from hub.mades.endpoint import Seals

@@ -1,9 +1,12 @@
-"""What a request to the hub asks for, read back from its document (floor 3, pure; R13)."""
+"""What a request to the hub asks for: written into its document, and read back from it (floor 3, pure; R13)."""
 
 from msgspec import Struct
 
-from documents.model import StatusRequestMarketDocument
+from documents.model import Attribute, StatusRequestMarketDocument
 from documents.values import Identifier
+from gateways.commands import Ask
+from gateways.draft import EPOCH
+from gateways.identity import Identity
 
 
 class Question(Struct, frozen=True):
@@ -24,4 +27,23 @@ def question(request: StatusRequestMarketDocument) -> Question:
         subject=found["DocumentType"][0],
         resources=tuple(Identifier(resource) for resource in found.get("RegisteredResource", ())),
         interval=next(iter(found.get("TimeInterval", ())), None),
+    )
+
+
+def request_for(command: Ask, who: Identity) -> StatusRequestMarketDocument:
+    """The document that asks so, still without its instant."""
+    process = {"A95": "A39", "A67": "A01", "A53": "A26"}[command.subject]
+    attributes = [Attribute("DocumentType", command.subject), Attribute("ProcessType", process)]
+    if command.interval:
+        span = (f"{at:%Y-%m-%dT%H:%MZ}" for at in (command.interval.start, command.interval.end))
+        attributes.append(Attribute("TimeInterval", "/".join(span)))
+    for resource in command.resources:
+        scheme, _, code = resource.partition(":")
+        attributes.append(Attribute("RegisteredResource", code, scheme))
+    return StatusRequestMarketDocument(
+        mrid=command.mrid,
+        sender=who.me,
+        receiver=who.hub,
+        created=EPOCH,
+        attributes=tuple(attributes),
     )

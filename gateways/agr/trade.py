@@ -36,7 +36,7 @@ Live = dict[str, PlannedSeries]
 
 
 class AggregatorTrade:
-    """See the module's charter. Implements gateways.brain.Trade."""
+    """See the module's charter. Implements gateways.trade.Trade."""
 
     def __init__(self, who: Identity) -> None:
         self._who = who

@@ -42,7 +42,7 @@ MAX_REVISION = 999
 
 
 class GridTrade:
-    """See the module's charter. Implements gateways.brain.Trade."""
+    """See the module's charter. Implements gateways.trade.Trade."""
 
     def __init__(self, who: Identity) -> None:
         self._who = who

@@ -11,7 +11,7 @@ from hub.settings import GatewaySettings
 from hub.values import Role
 
 if TYPE_CHECKING:
-    from gateways.brain import Trade
+    from gateways.trade import Trade
     from hub.desk import Desk
     from hub.store.postgres import PostgresStore
 
