@@ -9,8 +9,10 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
+from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
@@ -121,11 +123,22 @@ class Bells:
                 del self._hung[key]
 
 
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class _Look:
+    """Looks at one place of a feed: how many were asked for, and up to which one `items` is the answer."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asked: int = 0
+    answered: int = 0
+    items: Sequence[Item] = ()
+
+
 class Feed:
-    """Rows of a scope as they come."""
+    """Rows of a scope as they come. Many who look at the same place at the same time share one look at the store."""
 
     def __init__(self, rows: RowReader, bells: Bells, clock: Clock) -> None:
         self._rows, self._bells, self._clock = rows, bells, clock
+        self._looks: WeakValueDictionary[tuple[Identifier, str, int, int], _Look] = WeakValueDictionary()
 
     @property
     def is_closed(self) -> bool:
@@ -137,11 +150,23 @@ class Feed:
         deadline = self._clock.monotonic() + timeout_s
         while True:
             with self._bells.take(view, scope.audience) as bell:
-                items = await self._rows.feed(scope, view, after=after, limit=limit)
+                items = await self._look(scope, view, after, limit)
                 remaining_s = deadline - self._clock.monotonic()
                 if items or remaining_s <= 0 or self._bells.is_closed:
                     return items
                 await bell.wait_at_most(remaining_s, self._clock)
+
+    async def _look(self, scope: Scope, view: str, after: int, limit: int) -> Sequence[Item]:
+        """What is there now: of a look that began after this one was asked for, whoever asked for it."""
+        look = self._looks.setdefault((scope.audience, view, after, limit), _Look())
+        look.asked += 1
+        mine = look.asked
+        async with look.turn:
+            if look.answered < mine:
+                asked = look.asked
+                look.items = await self._rows.feed(scope, view, after=after, limit=limit)
+                look.answered = asked
+            return look.items
 
 
 def _wake(bells: Iterator[Bell]) -> None:

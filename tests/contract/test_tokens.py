@@ -1,5 +1,6 @@
 """What every store promises of bearer tokens, of what they were last answered (R33), and of its own facts."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -66,6 +67,18 @@ async def test_r33_a_token_remembers_what_it_was_last_answered_and_never_goes_ba
     assert await store.tokens.positions(one) == {"limits": 7, "schedules": 2}
     assert await store.tokens.positions(two) == {"limits": 3}
     assert await store.tokens.positions("00" * 32) == {}
+
+
+async def test_r33_what_many_were_answered_at_once_is_remembered_of_each(store: Store) -> None:
+    known = [await store.tokens.record(f"t{n}", participant=ALPHA, label="", now=NOW) for n in range(20)]
+
+    async with asyncio.TaskGroup() as tasks:
+        for number, token in enumerate(known):
+            for sequence in (number, number + 1):
+                tasks.create_task(store.tokens.set_positions({(token.fingerprint, "limits"): sequence}))
+
+    found = [(await store.tokens.positions(token.fingerprint))["limits"] for token in known]
+    assert found == list(range(1, 21))
 
 
 async def test_the_database_never_sees_a_secret(database_url: DatabaseUrl) -> None:

@@ -1,7 +1,9 @@
 """Waiting for rows: no lost wake-ups, no leaked waiters, cursors that say what they are (R32, R33)."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from documents.values import Identifier
 from hub.clock import ManualClock
 from hub.feed import WAKE_AT_ONCE, BadCursor, Bells, Cursor, Feed
-from hub.ports import Batch, Item, Row, Scope
+from hub.ports import Batch, Item, Row, RowReader, Scope
 from hub.store.memory import MemoryStore
 
 NORTH, SOUTH = Identifier("A01:NORTH"), Identifier("A01:SOUTH")
@@ -37,6 +39,23 @@ class Bench:
             return [item.key for item in items]
 
         return asyncio.create_task(keys())
+
+
+class CountedRows:
+    """Rows that count the looks at them; a look takes a turn of the loop, and has seen before it what it has seen."""
+
+    def __init__(self, rows: RowReader) -> None:
+        self._rows, self.looks, self.slow = rows, 0, asyncio.Lock()
+
+    def __getattr__(self, name: str) -> Any:  # whatever the rows have
+        return getattr(self._rows, name)
+
+    async def feed(self, scope: Scope, view: str, *, after: int = 0, limit: int = 1000) -> Sequence[Item]:
+        self.looks += 1
+        items = await self._rows.feed(scope, view, after=after, limit=limit)
+        await asyncio.sleep(0)
+        async with self.slow:
+            return items
 
 
 @pytest.fixture
@@ -140,6 +159,32 @@ async def test_thousands_wait_and_all_wake(bench: Bench) -> None:
 
     assert await asyncio.gather(*waiting) == [["a"]] * len(waiting)
     assert len(bench.bells) == 0
+
+
+async def test_all_who_wait_at_the_same_place_share_a_look(bench: Bench) -> None:
+    rows = CountedRows(bench.store.rows)
+    bench.feed = Feed(cast("RowReader", rows), bench.bells, bench.clock)
+    waiting = [bench.wait() for _ in range(100)]
+    await turns()
+    before = rows.looks
+
+    await bench.write("a")
+
+    assert [await each for each in waiting] == [["a"]] * 100
+    assert rows.looks - before <= 2
+
+
+async def test_a_look_is_shared_only_when_it_begins_after_it_was_asked_for(bench: Bench) -> None:
+    rows = CountedRows(bench.store.rows)
+    bench.feed = Feed(cast("RowReader", rows), bench.bells, bench.clock)
+    async with rows.slow:
+        early = bench.wait(timeout_s=0)
+        await turns()
+        await bench.write("a", ringing=False)
+        late = bench.wait(timeout_s=0)
+        await turns()
+
+    assert (await early, await late) == ([], ["a"])
 
 
 async def test_stopping_wakes_everybody_with_nothing_and_lets_nobody_wait(bench: Bench) -> None:
