@@ -12,7 +12,7 @@ from msgspec import structs
 from hub.clock import ManualClock
 from hub.errors import Forbidden, Unavailable
 from hub.mades.codec import framed
-from hub.mades.endpoint import PingFailed
+from hub.mades.endpoint import PingFailed, preparation
 from hub.mades.keyring import Keys
 from hub.mades.manifest import manifest_digest
 from hub.mades.memory import Faults, MemoryNetwork, MemoryTransport
@@ -188,6 +188,22 @@ async def test_r28_a_bulk_message_whose_rendering_hangs_delays_no_urgent_one(wor
     list_is_made.set()
     await world.run(2)
     assert world.hub.effects == ["stop", "points"]
+
+
+async def test_a_long_document_leaves_before_the_next_one_is_made(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "PIECE_BYTES", 100)  # every document is long
+    next_is_made = world.north.held["render next"] = asyncio.Event()
+    await world.north.submit(HUB, "long", BusinessType.POINTS)
+    await world.north.submit(HUB, "next", BusinessType.POINTS)
+
+    await world.run(2)
+    assert world.hub.effects == ["long"]
+
+    next_is_made.set()
+    await world.run(2)
+    assert world.hub.effects == ["long", "next"]
 
 
 async def test_while_the_store_is_away_messages_wait_and_nothing_fails(world: World) -> None:
@@ -641,7 +657,7 @@ async def test_a_message_older_than_the_inbox_need_remember_is_refused_whatever_
 
 
 async def test_a_document_that_cannot_be_made_fails_and_the_others_leave(world: World) -> None:
-    world.north.faults["render bad"] = [ValueError("no such row")] * 2
+    world.north.faults["render bad"] = [ValueError("no such row")]
     for document in ("one", "bad", "two"):
         await world.north.submit(HUB, document, BusinessType.POINTS)
 

@@ -5,7 +5,7 @@ are not kept: signing them again says the same.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -20,6 +20,8 @@ from hub.ports import Clock, Outbox, OutgoingMessage, SealedMessage
 Render = Callable[[Sequence[OutgoingMessage]], Awaitable[Mapping[str, bytes]]]
 GiveUp = Callable[[OutgoingMessage, str], Awaitable[None]]
 
+PIECE_BYTES: Final = 4 * 2**20
+"""Of sealed messages that are held at a time; one that is longer is held alone."""
 _BA_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9-]*")
 
 
@@ -41,46 +43,56 @@ class Preparation:
         self._code, self._seals, self._outbox, self._clock = code, seals, outbox, clock
         self._render, self._retry, self._fail, self._log = render, retry, fail, log
 
-    async def ready(self, due: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
-        """Those that can leave, each with its `sealed` bytes."""
-        bodies = await self._rendered([each for each in due if _carries_document(each) and each.body is None])
-        prepared, fresh = [], []
+    async def ready(self, due: Sequence[OutgoingMessage]) -> AsyncIterator[Sequence[OutgoingMessage]]:
+        """Those that can leave, each with its `sealed` bytes; a piece at a time, so that no list fills the memory."""
+        prepared: list[OutgoingMessage] = []
+        fresh: list[SealedMessage] = []
+        size = 0
         for message in due:
-            whole = structs.replace(message, body=bodies.get(message.message_id, message.body))
-            if _carries_document(whole) and whole.body is None:
-                continue
-            if whole.sealed is None or not self._seals.is_for_present_certificate(whole, self._clock.now()):
-                sealed = await self._sealed(whole)
-                if sealed is None:
-                    continue
-                whole = structs.replace(whole, sealed=sealed.sealed)
-                if _carries_document(whole):
-                    fresh.append(sealed)
-            prepared.append(whole)
+            whole, sealed = await self._whole(message)
+            if whole is not None:
+                prepared.append(whole)
+                size += len(whole.sealed or b"")
+            if sealed is not None:
+                fresh.append(sealed)
+            if size >= PIECE_BYTES:
+                await self._keep(fresh)
+                yield prepared
+                prepared, fresh, size = [], [], 0
+        await self._keep(fresh)
+        yield prepared
+
+    async def _whole(self, message: OutgoingMessage) -> tuple[OutgoingMessage | None, SealedMessage | None]:
+        """A message as it leaves, and what is to be kept of that; none when it cannot leave now."""
+        whole = message
+        if _carries_document(message) and message.body is None:
+            if (body := await self._rendered(message)) is None:
+                return None, None
+            whole = structs.replace(message, body=body)
+        if whole.sealed is not None and self._seals.is_for_present_certificate(whole, self._clock.now()):
+            return whole, None
+        sealed = await self._sealed(whole)
+        if sealed is None:
+            return None, None
+        return structs.replace(whole, sealed=sealed.sealed), sealed if _carries_document(whole) else None
+
+    async def _keep(self, fresh: Sequence[SealedMessage]) -> None:
         if fresh:
             await self._outbox.sealed(fresh)
-        return prepared
 
-    async def _rendered(self, bare: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
-        if not bare:
-            return {}
+    async def _rendered(self, message: OutgoingMessage) -> bytes | None:
+        """The document of a message; None when it has to wait, or cannot be made."""
         try:
-            bodies = await self._render(bare)
+            bodies = await self._render([message])
         except Unavailable as error:
-            for message in bare:
-                await self._retry(message, f"E-STORE: {error}")
-            return {}
+            await self._retry(message, f"E-STORE: {error}")
+            return None
         except Exception:
-            self._log.exception("message.not_rendered", messages=len(bare))
-            if len(bare) == 1:
-                await self._fail(bare[0], "E-VALIDATION")
-                return {}
-            # One of them cannot be made; the others can.
-            return {key: body for message in bare for key, body in (await self._rendered([message])).items()}
-        for message in bare:
-            if message.message_id not in bodies:
-                await self._fail(message, "E-VALIDATION")
-        return bodies
+            self._log.exception("message.not_rendered", message=message.message_id)
+            bodies = {}
+        if message.message_id not in bodies:
+            await self._fail(message, "E-VALIDATION")
+        return bodies.get(message.message_id)
 
     async def _sealed(self, message: OutgoingMessage) -> SealedMessage | None:
         """The message with its seal; None when it has to wait, or never can leave."""

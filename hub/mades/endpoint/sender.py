@@ -117,7 +117,12 @@ class Sender:
         await self._hasten()
         due = await self._outbox.claim(urgent=urgent, limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
         self._put_off.difference_update(message.message_id for message in due)
-        ready = await self._preparation.ready(due)
+        async for ready in self._preparation.ready(due):
+            await self._send(ready)
+        # The next message of a document waits for the one before; acknowledgements wait for nothing.
+        return len(due) == BATCH or any(message.document for message in due)
+
+    async def _send(self, ready: Sequence[OutgoingMessage]) -> None:
         window = asyncio.Semaphore(WINDOW)
         async with asyncio.TaskGroup() as tasks:
             lines = [
@@ -129,8 +134,6 @@ class Sender:
             await self._outbox.transported(confirmed, now=self._clock.now())
             self.sent += len(confirmed)
             self.trouble = None
-        # The next message of a document waits for the one before; acknowledgements wait for nothing.
-        return len(due) == BATCH or any(message.document for message in due)
 
     async def _send_in_order(self, line: Sequence[OutgoingMessage], window: asyncio.Semaphore) -> list[str]:
         """Publish messages of one document; after one that must wait, the rest wait too. Returns the confirmed ids."""
