@@ -15,7 +15,7 @@ from hub.ports import Scope
 from hub.store.postgres import PostgresStore
 from tests.bench import documents
 from tests.bench.product import MOST, PAGE, Client, Product, asset, batched, point, product, registration
-from tests.bench.report import Figure, by_process, figure
+from tests.bench.report import Figure, by_process, figure, steps
 
 FAMILY: Final = "assets"
 BOUND: Final = "lxml: parse and validate, twice"
@@ -81,7 +81,7 @@ async def _points(platform: Product, assets: int) -> None:
 
 
 async def _registered(agr: Client, assets: int) -> None:
-    for numbers in batched(range(assets)):
+    for numbers in steps(list(batched(range(assets))), "registering"):
         await agr.write("PUT", "/assets", {"assets": [registration(number) for number in numbers]})
 
 

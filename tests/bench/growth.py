@@ -14,7 +14,7 @@ from msgspec import Struct
 from tests.bench import measures
 from tests.bench.limits import Limits
 from tests.bench.product import Product, product, registration
-from tests.bench.report import Figure, figure
+from tests.bench.report import Figure, figure, steps
 from tests.bench.schedules import Plans
 
 FAMILY: Final = "growth"
@@ -45,7 +45,7 @@ async def measured(folder: Path, sizes: Sequence[int]) -> list[Figure]:
         async with limits.listening():
             await limits.sustained(AGRS, 1.0, 10)
             least: dict[str, Cost] = {}
-            for size in sizes:
+            for size in steps(sizes, "growing"):
                 await platform.register({names[0]: range(registered, size)})
                 registered = size
                 costs = await _costs(platform, limits, plans, size)

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from tests.bench import bare_chain, measures
 from tests.bench.product import Client, Product, asset, product
-from tests.bench.report import Figure, by_process, figure
+from tests.bench.report import Figure, by_process, figure, steps
 
 FAMILY: Final = "limits"
 BOUND: Final = "bare chain"
@@ -208,7 +208,7 @@ async def _with(folder: Path, sizes: Sequence[int], plan: Plan, bounds: Mapping[
 async def _of(limits: Limits, affected: int, plan: Plan, bound: "bare_chain.Bound | None") -> list[Figure]:
     """The figures for so many affected AGRs, beside those of a bare chain of as many."""
     idle, sustained, loaded = [], [], []
-    for _ in range(plan.repeats):
+    for _ in steps(range(plan.repeats), f"limits to {affected}"):
         idle.append(await limits.idle(affected, plan.idle))
         sustained.append(await limits.sustained(affected, plan.seconds, max(1, plan.in_flight // affected)))
         loaded.append(await limits.at_rate(affected, plan.load_part * sustained[-1].per_s, plan.seconds))

@@ -19,7 +19,7 @@ from hub.web.sockets import allow_many_sockets
 from tests.bench import measures
 from tests.bench.limits import Limits
 from tests.bench.product import LOOK_S, WAIT_S, Client, product
-from tests.bench.report import Figure, figure
+from tests.bench.report import Figure, figure, steps
 
 FAMILY: Final = "polls"
 BOUND: Final = "bare aiohttp long poll"
@@ -58,7 +58,7 @@ async def measured(folder: Path, polls: int, repeats: int) -> list[Figure]:
         await platform.register({agr.name: [0]})
         limits = Limits(platform, count(1))
         ours, bound = [], []
-        for _ in range(repeats):
+        for _ in steps(range(repeats), f"{polls:,} polls"):
             bound.append(await _woken(session, bare, polls))
             await platform.settled()
             gateway = await _gateway(session, agr, platform.processes[agr.name], lambda: limits.post(1))

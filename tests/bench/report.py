@@ -2,10 +2,11 @@
 
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import click
 import msgspec
@@ -17,6 +18,7 @@ from rich.table import Table
 from hub.version import VERSION
 from tests.bench import measures
 
+T = TypeVar("T")
 LIBRARIES: Final = ("aio-pika", "aiohttp", "asyncpg", "cryptography", "lxml", "msgspec")
 
 HEADINGS: Final[Sequence[tuple[str, Literal["left", "right"]]]] = (
@@ -86,6 +88,12 @@ def by_process(
     """The figure of what all processes have taken together, with that of each kind of them."""
     whole = figure(family, what, unit, [sum(run.values()) for run in runs], bound=bound, bound_is=bound_is)
     return replace(whole, parts={name: measures.middle([run[name] for run in runs]) for name in runs[0]})
+
+
+def steps(of: Sequence[T], label: str) -> Iterator[T]:
+    """Each of them, with a bar and the time left on a terminal, and a line anywhere else."""
+    with click.progressbar(of, label=f"  {label}", file=sys.stderr) as bar:
+        yield from bar
 
 
 def show(figures: Iterable[Figure]) -> None:

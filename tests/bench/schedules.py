@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from tests.bench import documents
 from tests.bench.product import RATED_W, Product, asset, product
-from tests.bench.report import Figure, by_process, figure
+from tests.bench.report import Figure, by_process, figure, steps
 
 FAMILY: Final = "schedules"
 BOUND: Final = "lxml: parse and validate, twice"
@@ -89,7 +89,7 @@ async def measured(folder: Path, sizes: Sequence[Size]) -> list[Figure]:
 
 async def _of(platform: Product, plans: Plans, size: Size) -> list[Figure]:
     took_ms, cost, bound = [], [], []
-    for _ in range(size.repeats):
+    for _ in steps(range(size.repeats), f"plans of {size.assets:,}"):
         await platform.settled()
         before = platform.cpu_ms()
         took_ms.append(1000 * await plans.sent(size.assets))
