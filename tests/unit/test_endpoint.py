@@ -1,7 +1,7 @@
 """An endpoint between its store and the network: every way a message can go, in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from msgspec import structs
 from hub.clock import ManualClock
 from hub.errors import Forbidden, Unavailable
 from hub.mades.codec import framed
-from hub.mades.endpoint import PingFailed, preparation
+from hub.mades.endpoint import Incoming, PingFailed, preparation, receiver
 from hub.mades.keyring import Keys
 from hub.mades.manifest import manifest_digest
 from hub.mades.memory import Faults, MemoryNetwork, MemoryTransport
@@ -90,6 +90,19 @@ async def running(*names: str, volatile: bool = False) -> AsyncIterator[World]:
         yield world
     finally:
         await world.stop()
+
+
+def counted(component: Component, busy: list[int]) -> Callable[[Incoming], Awaitable[None]]:
+    """How the component receives, noting how many messages it has in hand each time."""
+    receive, in_hand = component.receive, set[str]()
+
+    async def watched(incoming: Incoming) -> None:
+        in_hand.add(incoming.message.message_id)
+        busy.append(len(in_hand))
+        await receive(incoming)
+        in_hand.discard(incoming.message.message_id)
+
+    return watched
 
 
 @pytest.fixture
@@ -204,6 +217,27 @@ async def test_a_long_document_leaves_before_the_next_one_is_made(
     next_is_made.set()
     await world.run(2)
     assert world.hub.effects == ["long", "next"]
+
+
+@pytest.mark.parametrize(("long_bytes", "at_once"), [(1, 1), (2**20, 5)])
+async def test_long_documents_are_taken_in_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, long_bytes: int, at_once: int
+) -> None:
+    world = World()
+    monkeypatch.setattr(receiver, "LONG_BYTES", long_bytes)
+    busy: list[int] = []
+    monkeypatch.setattr(world.hub, "receive", counted(world.hub, busy))
+
+    world.start(world.north)
+    for number in range(5):
+        await world.north.submit(HUB, f"points{number}", BusinessType.POINTS)
+    await world.run(2)
+    world.start(world.hub)
+    await world.run(2)
+    await world.stop()
+
+    assert len(world.hub.effects) == 5
+    assert max(busy) == at_once
 
 
 async def test_while_the_store_is_away_messages_wait_and_nothing_fails(world: World) -> None:

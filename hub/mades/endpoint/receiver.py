@@ -14,6 +14,7 @@ in hand, in its place, with nobody but a few other strangers waiting behind it.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import Final, TypeVar
 
 from structlog.typing import FilteringBoundLogger
@@ -30,6 +31,8 @@ _T = TypeVar("_T")
 _CRASH_PAUSE_S: Final = 1.0
 PUT_OFF_S: Final = 5.0
 """How long at most until what was put off is looked at again; whatever arrives brings the next look earlier."""
+LONG_BYTES: Final = 2**20
+"""Documents longer than this are opened and taken in one after the other: many at once would fill the memory."""
 STRANGERS: Final = 16
 """How many deliveries of a queue may be put off: below every prefetch, so that no stranger can stop the queue."""
 
@@ -167,20 +170,24 @@ class Receiver:
                 seen[letter.key] = letter
                 document = letter.claim.ba_message_id or letter.claim.message_id
                 lines.setdefault((letter.claim.sender, document), []).append(letter)
+        turn_of_long = asyncio.Lock()
         async with asyncio.TaskGroup() as tasks:
             for line in lines.values():
-                tasks.create_task(self._hand_over_in_order(line, waiting), name=f"{self._code}.hand_over")
+                tasks.create_task(self._hand_over_in_order(line, waiting, turn_of_long), name=f"{self._code}.hand_over")
         for letter in copies:
             if seen[letter.key].delivery in waiting and len(waiting) < STRANGERS:
                 waiting.add(letter.delivery)
             else:
                 await letter.delivery.give_back()
 
-    async def _hand_over_in_order(self, line: Sequence[Letter], waiting: set[Delivery]) -> None:
+    async def _hand_over_in_order(
+        self, line: Sequence[Letter], waiting: set[Delivery], turn_of_long: asyncio.Lock
+    ) -> None:
         """Give messages of one document to the business side, one after the other; behind one put off all wait."""
         not_known: NotKnownYet | None = None
         for letter in line:
-            not_known = not_known or await self._hand_over(letter)
+            async with turn_of_long if len(letter.envelope.payload) > LONG_BYTES else nullcontext():
+                not_known = not_known or await self._hand_over(letter)
             if not_known:
                 await self._put_off(letter, not_known, waiting)
 
