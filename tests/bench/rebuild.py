@@ -39,7 +39,7 @@ PER_S = 50
 
 class Result(Struct, frozen=True):
     """Events per second and CPU in us for each (ours and PostgreSQL's), the latency of documents in ms while a rebuild
-    runs, and the most resident memory in MB.
+    runs, and the most resident memory in MB. The busy rebuild takes in what has come meanwhile, so many events in all.
     """
 
     events: int
@@ -49,6 +49,7 @@ class Result(Struct, frozen=True):
     rebuilt_per_s: float
     part_of_reading: dict[str, float]
     cpu_us: dict[str, float]
+    busy_events: int
     busy_rebuilt_per_s: float
     documents: int
     latency_ms: dict[str, float]
@@ -103,7 +104,8 @@ async def _measured(folder: Path, events: int) -> Result:
             for whose in ("ours", "postgresql")
             for name, each in (("read", reading), ("started", starting), ("rebuilt", rebuilding))
         },
-        busy_rebuilt_per_s=measures.middle([head / busy_s]),
+        busy_events=desk.position,
+        busy_rebuilt_per_s=measures.middle([desk.position / busy_s]),
         documents=len(latencies),
         latency_ms=_percentiles(latencies),
         quiet_latency_ms=_percentiles(quiet),
@@ -206,6 +208,7 @@ def table(result: Result) -> list[str]:
         + ", ".join(f"{name} {part:.0%}" for name, part in result.part_of_reading.items()),
         "  CPU us for each event: " + ", ".join(f"{name} {value:.0f}" for name, value in result.cpu_us.items()),
         f"  rebuilt beside a desk  {result.busy_rebuilt_per_s:10,.0f} events/s, {PER_S} documents a second meanwhile",
+        f"  the log after it       {result.busy_events:10,} events",
         f"  ms to a commit: {latency} (p100: the longest) of {result.documents} documents; without a rebuild {quiet}",
         f"  peak MB of the process, a desk and a rebuild together: {result.memory_mb:.0f}",
         "",
