@@ -53,6 +53,14 @@ class DemoProcess:
         """Ctrl-C."""
         os.killpg(self._process.pid, signal.SIGINT)
 
+    def freeze(self) -> None:
+        """Stand still without ending, as a machine does that hangs."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on as if nothing had been."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     @property
     def text(self) -> str:
         """Everything printed so far."""

@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
-PING_S: Final = 15.0
+PING_S: Final = 5.0
 STREAMS_MOST: Final = 100
 HELLO: Final = b"retry: 1000\nevent: hello\ndata: {}\n\n"
-PING: Final = b": the line stands\n\n"
+PING: Final = b"event: ping\ndata: {}\n\n"
 
 
 class Stream:
@@ -36,7 +36,7 @@ class Stream:
         self._bell.set()
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """What to write: all that has changed at once, or a comment after 15 s that says that the line stands."""
+        """What to write: all that has changed at once, or a ping after 5 s: the line stands."""
         yield HELLO
         while True:
             try:

@@ -1,8 +1,8 @@
 """The demo and a window on it: what a person does and sees, in a few words."""
 
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
@@ -41,6 +41,16 @@ class Stage:
         assert self._process is not None, "started"
         self._process.kill()
         self._process.close()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It hangs for as long as the block lasts: nothing breaks, and nothing answers."""
+        assert self._process is not None, "started"
+        self._process.freeze()
+        try:
+            yield
+        finally:
+            self._process.thaw()
 
     def stop(self) -> None:
         """Be gone."""

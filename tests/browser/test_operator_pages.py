@@ -260,6 +260,16 @@ async def test_a_wrong_password_is_told_and_lets_nobody_in(browser: Browser, sta
     await context.close()
 
 
+async def test_a_hub_that_hangs_without_breaking_the_line_is_told_too(window: Window, stage: Stage) -> None:
+    status = window.page.get_by_role("status")
+    await expect(status).to_have_text("● Live", timeout=PATIENCE_MS)
+
+    with stage.frozen():
+        await expect(status).to_contain_text("No contact with the hub", timeout=2 * PATIENCE_MS)
+
+    await expect(status).to_have_text("● Live", timeout=PATIENCE_MS)
+
+
 async def test_contact_lost_is_told_and_everything_is_there_again_after_a_restart(window: Window, stage: Stage) -> None:
     await window.open("Implications")
     status = window.page.get_by_role("status")

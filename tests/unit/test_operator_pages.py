@@ -24,6 +24,7 @@ from hub.ports import OPERATOR, Item, Scope
 from hub.rows import OPERATOR_SCHEDULES, OperatorSchedule
 from hub.settings import Secret, Web
 from hub.store.memory import MemoryRows
+from hub.web import streams as streams_module
 from hub.web.session import Sessions
 from hub.web.snapshot import KEPT, Snapshot, snapshot_at
 from hub.web.streams import HELLO, STREAMS_MOST, Streams
@@ -271,6 +272,15 @@ async def test_a_stream_that_nobody_reads_holds_the_name_of_each_view_once() -> 
 
         assert await anext(parts) == HELLO
         assert await anext(parts) == b'event: changed\ndata: ["alarms","operator_limits"]\n\n'
+
+
+async def test_a_stream_on_which_nothing_happens_says_that_the_line_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams_module, "PING_S", 0.001)
+    with Streams().opened("a session") as stream:
+        parts = stream.parts()
+        await anext(parts)
+
+        assert await anext(parts) == b"event: ping\ndata: {}\n\n"
 
 
 async def test_what_goes_wrong_is_told_without_what_went_wrong() -> None:

@@ -6,6 +6,9 @@ const listeners = new Set();
 const THROTTLE_MS = 700;
 const REFRESH_MS = 30000;
 const AGAIN_MS = 1000;
+const ANSWER_MS = 60000;
+const SILENT_MS = 16000;
+const LOOK_MS = 2000;
 
 /** Where these pages are served: `/` by the hub, `/ui/` by a gateway. */
 const BASE = new URL(".", import.meta.url).pathname;
@@ -13,6 +16,7 @@ export const isGateway = BASE !== "/";
 const at = (path) => BASE + path.slice(1);
 
 let source = null;
+let heard = 0;
 let pending = null;
 export const contact = { state: "connecting", since: Date.now() };
 
@@ -24,7 +28,7 @@ export class Refused extends Error {
 }
 
 export async function ask(path, options = {}) {
-  const answer = await fetch(at(path), { credentials: "same-origin", ...options });
+  const answer = await fetch(at(path), { credentials: "same-origin", signal: AbortSignal.timeout(ANSWER_MS), ...options });
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => ({ detail: answer.statusText }));
   if (!answer.ok) throw new Refused(answer.status, body.detail || answer.statusText);
@@ -63,14 +67,13 @@ function changed() {
 export function connect() {
   disconnect();
   source = new EventSource(at("/api/live"));
-  source.addEventListener("hello", () => {
+  heard = Date.now();
+  const live = () => {
+    heard = Date.now();
     become("live");
-    changed();
-  });
-  source.addEventListener("changed", () => {
-    become("live");
-    changed();
-  });
+  };
+  source.addEventListener("ping", live);
+  for (const kind of ["hello", "changed"]) source.addEventListener(kind, () => { live(); changed(); });
   source.addEventListener("error", () => {
     become("lost");
     if (source && source.readyState === EventSource.CLOSED) setTimeout(reconnect, AGAIN_MS);
@@ -86,6 +89,14 @@ async function reconnect() {
     else setTimeout(reconnect, AGAIN_MS);
   }
 }
+
+/** A line may be dead without breaking: who is silent for three pings is lost. */
+setInterval(() => {
+  if (!source || Date.now() - heard < SILENT_MS) return;
+  become("lost");
+  disconnect();
+  reconnect();
+}, LOOK_MS);
 
 export function disconnect() {
   if (source) source.close();
@@ -104,9 +115,13 @@ export function useAnswer(path) {
   wanted.current = path;
   useEffect(() => {
     if (!path) return undefined;
-    let again = null;
+    let again = null, asking = false, outdated = false, gone = false;
+    // One question at a time: on a slow hub they would pile up, and an older answer could come last.
     const look = async () => {
       clearTimeout(again);
+      outdated = asking;
+      if (asking || gone) return;
+      asking = true;
       try {
         const data = await ask(path);
         if (wanted.current === path) setAnswer({ path, data, error: null });
@@ -115,11 +130,14 @@ export function useAnswer(path) {
         if (error.status === 503) again = setTimeout(look, AGAIN_MS);
         if (wanted.current === path && error instanceof Refused) setAnswer({ path, data: null, error: error.message });
       }
+      asking = false;
+      if (outdated) look();
     };
     look();
     const stop = listen((kind) => kind === "changed" && look());
     const timer = setInterval(look, REFRESH_MS);
     return () => {
+      gone = true;
       stop();
       clearInterval(timer);
       clearTimeout(again);
