@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 from yarl import URL
 
+from gateways import pages
 from tests.gateway_world import A1, A2, A3, ALPHA, BRAVO, NORTH, P1, P2, Client, World, asset, period
 
 DAY = ("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z")
@@ -175,7 +177,8 @@ async def test_another_page_cannot_log_in(foreign: dict[str, str]) -> None:
             assert await page.login(alpha.token, **foreign) == 403
 
 
-async def test_a_session_ends_with_a_logout_with_its_hours_and_with_its_token() -> None:
+async def test_a_session_ends_with_a_logout_with_its_time_and_with_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "LASTING", timedelta(seconds=30))
     async with World.running() as world:
         alpha = await world.agr(ALPHA, ui=True)
         async with logged_in(alpha) as page:
@@ -186,7 +189,11 @@ async def test_a_session_ends_with_a_logout_with_its_hours_and_with_its_token() 
             async with page.session.get("/ui/api/own", headers=kept) as answer:
                 assert answer.status == 401
         async with logged_in(alpha) as page:
-            await world.system.clock.advance(12 * 3600)
+            await world.system.clock.advance(31)
+            assert await page.status("/ui/api/own") == 401
+        async with logged_in(alpha) as page:
+            (token,) = await alpha.gateway.store.tokens.list()
+            await alpha.gateway.store.tokens.revoke(token.fingerprint, now=world.system.clock.now())
             assert await page.status("/ui/api/own") == 401
 
 

@@ -62,9 +62,9 @@ class Page:
 
 
 @asynccontextmanager
-async def served(system: System, password: str = PASSWORD) -> AsyncIterator[Page]:
+async def served(system: System, password: str = PASSWORD, *, session_h: float = 12.0) -> AsyncIterator[Page]:
     """The pages of the system's hub; nobody is logged in."""
-    web = Web(password=Secret(password), port=0)
+    web = Web(password=Secret(password), port=0, session_h=session_h)
     pages = operator_pages(system.hub, MARKET, web, store=system.hub_store, clock=system.clock)
     jar = CookieJar(unsafe=True)  # takes cookies of a bare address too, as browsers do
     async with pages.running() as port, ClientSession(f"http://127.0.0.1:{port}", cookie_jar=jar) as session:
@@ -72,9 +72,9 @@ async def served(system: System, password: str = PASSWORD) -> AsyncIterator[Page
 
 
 @asynccontextmanager
-async def logged_in(system: System) -> AsyncIterator[Page]:
+async def logged_in(system: System, *, session_h: float = 12.0) -> AsyncIterator[Page]:
     """The same with a session."""
-    async with served(system) as page:
+    async with served(system, session_h=session_h) as page:
         assert await page.post("/api/login", {"password": PASSWORD}) == (204, None)
         yield page
 
@@ -239,11 +239,11 @@ async def test_the_stream_of_a_session_ends_with_a_logout() -> None:
 
 
 async def test_the_stream_of_a_session_ends_with_its_hours() -> None:
-    async with System.running() as system, logged_in(system) as page:
+    async with System.running() as system, logged_in(system, session_h=0.01) as page:
         north, *_ = await played(system)
         async with page.session.get("/api/live") as stream:
             assert b"event: hello" in await stream.content.readuntil(b"\n\n")
-            await system.clock.advance(12 * 3600)
+            await system.clock.advance(37)
             await north.ask(limit(north, 2000, "asset-a", "asset-b"))
 
             async with asyncio.timeout(20):
