@@ -22,4 +22,4 @@ begin
     return coalesce((select head from feed where view = of_view), 0);
 end
 $$;
-insert into later values (1);
+insert into later select 1 where exists (select from stored_events);

@@ -21,8 +21,12 @@ from tests.containers.engine import ROOT, build, engine
     default=ROOT / ".cache" / "containers",
     help="Where root file systems and images are kept for the next time.",
 )
-def containers(cache: Path) -> None:
-    """Build the image, run the platform, play the day, restart and kill parts of it under load, take it down."""
+@click.argument("stages", nargs=-1)
+def containers(cache: Path, stages: tuple[str, ...]) -> None:
+    """Build the image, run the platform, play the day, restart and kill parts of it under load, take it down.
+
+    STAGES are those of tests/containers/trial.py; without any, all of them.
+    """
     click.echo(f"Root file systems in {cache} ...")
     subprocess.run([ROOT / "docker" / "test" / "roots", cache], check=True)
     begun = time.monotonic()
@@ -33,7 +37,7 @@ def containers(cache: Path) -> None:
     with engine(cache, "private") as running:
         # In the engine's network, where the published ports are.
         inside = ["nsenter", f"--net=/proc/{running.pid}/ns/net", sys.executable, "-m", "tests.containers.trial"]
-        sys.exit(subprocess.run([*inside, str(running.pid)], cwd=ROOT, check=False).returncode)
+        sys.exit(subprocess.run([*inside, str(running.pid), *stages], cwd=ROOT, check=False).returncode)
 
 
 if __name__ == "__main__":

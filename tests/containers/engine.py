@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -16,6 +16,8 @@ ROOT: Final = Path(__file__).parents[2]
 START_S: Final = 60.0
 BASE, PYTHON = "tps-test/debian:trixie", "tps-test/python"
 TAG: Final = "test"
+NEXT: Final = "next"
+"""A version that is the same but for a migration more (docker/test/next.sql)."""
 IMAGES: Final[Mapping[str, str]] = {
     "TPS_IMAGE": "tps",
     "TPS_VERSION": TAG,
@@ -23,6 +25,8 @@ IMAGES: Final[Mapping[str, str]] = {
     "POSTGRES_VERSION": "latest",
     "RABBITMQ_IMAGE": "tps-test/rabbitmq",
     "RABBITMQ_VERSION": "latest",
+    "PROMETHEUS_IMAGE": "tps-test/prometheus",
+    "PROMETHEUS_VERSION": "latest",
 }
 """What compose.yaml runs in the test: our own image, and stand-ins for the public ones."""
 
@@ -35,7 +39,19 @@ class Engine:
 
     def run(self, *words: str, check: bool = True, **variables: str) -> str:
         """What a command prints that runs where the engine does. Fails with all of it when it does not end well."""
-        command = [
+        done = self._done(words, variables)
+        told = done.stdout + done.stderr
+        assert done.returncode == 0 or not check, f"{' '.join(words)}: {told[-6000:]}"
+        return done.stdout
+
+    def refusal(self, *words: str, **variables: str) -> str:
+        """What a command complains of that must not end well."""
+        done = self._done(words, variables)
+        assert done.returncode != 0, f"{' '.join(words)} ended well"
+        return done.stderr
+
+    def _done(self, words: Sequence[str], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+        place = [
             "nsenter",
             "--target",
             str(self.pid),
@@ -45,9 +61,7 @@ class Engine:
             "HOME=/root",
         ]
         settings = [f"{name}={value}" for name, value in {**IMAGES, **variables}.items()]
-        done = subprocess.run([*command, *settings, *words], capture_output=True, text=True, check=False)
-        assert done.returncode == 0 or not check, f"{' '.join(words)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout
+        return subprocess.run([*place, *settings, *words], capture_output=True, text=True, check=False)
 
     def answers(self) -> bool:
         """Whether it takes orders."""
@@ -101,9 +115,10 @@ def build(running: Engine, folder: Path) -> None:
         running.run("docker", "import", "/base.tar", BASE)
         archive.unlink()
     tests = ROOT / "docker" / "test"
-    for name in ("python", "postgres", "rabbitmq"):
+    for name in ("python", "postgres", "rabbitmq", "prometheus"):
         _build(running, tests / f"{name}.Dockerfile", f"tps-test/{name}", tests, BASE=BASE)
     _build(running, ROOT / "docker" / "Dockerfile", f"tps:{TAG}", ROOT, BASE=PYTHON, VERSION=TAG)
+    _build(running, tests / "next.Dockerfile", f"tps:{NEXT}", tests, BASE=f"tps:{TAG}")
 
 
 def _build(running: Engine, file: Path, tag: str, context: Path, **arguments: str) -> None:

@@ -7,10 +7,13 @@ from typing import Final
 from gateways.demo.cast import PLAYERS
 from gateways.demo.founding import Platform
 from hub.store.leadership import STANDING_BY
-from tests.containers.engine import ROOT, Engine
+from tests.containers.engine import ROOT, TAG, Engine
 
 FILE: Final = ROOT / "docker" / "compose.yaml"
 HUBS: Final = ("hub", "hub-standby")
+PAGES: Final = {"hub": 8090, "hub-standby": 8091}
+PATIENCE_S: Final = 60.0
+COMPLAINTS: Final = 5
 PORTS: Final = {name: port for port, name in enumerate(("north", "south", "charlie", "alpha", "bravo"), 8081)}
 
 
@@ -18,11 +21,16 @@ class Site:
     """Orders to the engine, in the words of docker compose."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        self.engine, self.version = engine, TAG
 
-    def compose(self, *words: str, check: bool = True) -> str:
-        """What docker compose prints."""
-        return self.engine.run("docker", "compose", "--file", str(FILE), *words, check=check)
+    def compose(self, *words: str, check: bool = True, version: str | None = None) -> str:
+        """What docker compose prints; `version` is that of our image, if it is another one."""
+        chosen = version or self.version
+        return self.engine.run("docker", "compose", "--file", str(FILE), *words, check=check, TPS_VERSION=chosen)
+
+    def refusal(self, *words: str) -> str:
+        """What docker compose complains of, of a command that must not end well."""
+        return self.engine.refusal("docker", "compose", "--file", str(FILE), *words, TPS_VERSION=self.version)
 
     def timed(self, *words: str) -> float:
         """Seconds that docker compose took for it."""
@@ -43,9 +51,37 @@ class Site:
         return self.compose("exec", "-T", service, "healthcheck", check=False).strip()
 
     def leader(self) -> str:
-        """Which hub works."""
-        (found,) = (name for name in HUBS if self.health(name) != STANDING_BY)
-        return found
+        """Which hub works. Fails when none does for a minute."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := [name for name in HUBS if self.health(name) == "ready"]):
+            assert time.monotonic() < deadline, "no hub works"
+        return found[0]
+
+    def not_standing_by(self, hub: str) -> str:
+        """What a hub says of itself, unless it stands by."""
+        said = self.health(hub)
+        return "" if said == STANDING_BY else said or "nothing"
+
+    def migrate(self, component: str, version: str) -> float:
+        """Bring its database to the schema of that version; seconds it took."""
+        kind = component if component in {"hub", "directory"} else "gateway"
+        begun = time.monotonic()
+        words = ("run", "--rm", "-T", "--no-deps", component, "store", "migrate", "--kind", kind)
+        told = self.compose(*words, version=version)
+        assert "1 applied" in told, told
+        return time.monotonic() - begun
+
+    def image(self, service: str) -> str:
+        """The image a part runs."""
+        return self.engine.run("docker", "inspect", "--format", "{{.Config.Image}}", self.container(service)).strip()
+
+    def complaints(self) -> str:
+        """The last errors in the logs of our parts, in the order of their time."""
+        parts = (*HUBS, "directory", *PORTS)
+        lines = self.compose("logs", "--no-color", "--since", "15m", *parts, check=False).splitlines()
+        errors = [line for line in lines if '"level": "error"' in line and "aiormq" not in line]
+        errors.sort(key=lambda line: line.partition('"at": ')[2][:29])
+        return "\n".join(line.replace("\\n", "\n  ") for line in errors[-COMPLAINTS:])
 
     def container(self, service: str) -> str:
         """The id of a part's container."""

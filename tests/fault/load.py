@@ -56,9 +56,9 @@ Plan = tuple[str, str]
 class Load:
     """Who writes what; `limits`, `plans` and `assets` are what everybody must have been told, by participant."""
 
-    def __init__(self, clients: Clients, *, ahead: timedelta = timedelta(days=1)) -> None:
-        """`ahead` of now begins what is written: limits and plans of earlier times are somebody else's."""
-        self._clients = clients
+    def __init__(self, clients: Clients, *, ahead: timedelta = timedelta(days=1), first_asset: int = 0) -> None:
+        """`ahead` of now begins what is written, `first_asset` numbers alpha's: what comes before is another load's."""
+        self._clients, self._first_asset = clients, first_asset
         self._from = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + ahead
         self._stopping = asyncio.Event()
         self.limits: dict[str, Counter[Limit]] = {agr.name: Counter() for agr in AGRS}
@@ -128,7 +128,7 @@ class Load:
 
     async def _registration(self, number: int) -> None:
         """Alpha registers an asset that nobody has seen before."""
-        bare = str(_ASSET_PREFIX + number)
+        bare = str(_ASSET_PREFIX + self._first_asset + number)
         asset = DemoAsset(name=f"Heat pump {number}", id=bare + ean.calc_check_digit(bare), point="", consumes=10_000)
         body = {"connectionPoint": POINTS[NORTH.name][0], "maxConsumption": asset.consumes, "name": asset.name}
         await self._clients.write(ALPHA, "PUT", f"/assets/{asset.id}", body)

@@ -81,6 +81,20 @@ def test_what_is_not_used_any_more_leaves_in_a_file_of_its_own() -> None:
     assert unfit("0010_drop_trace.sql", "drop table trace; create table t (n int);") == ["create table t (n int)"]
 
 
+async def test_no_migration_brings_rows_into_an_empty_database(postgres: EmbeddedPostgres, root: Path) -> None:
+    """A restore migrates an empty database first, and brings every row itself."""
+    url = await empty(postgres, "no_rows")
+    sql = (root / "docker" / "test" / "next.sql").read_text("utf-8")
+    await migrate(url, known=[*migrations(), Migration(9999, "9999_next.sql", sql)])
+
+    tables = await ask(
+        url, "select tablename from pg_tables where schemaname = 'tps' and tablename <> 'schema_version'"
+    )
+
+    assert len(tables) > 10
+    assert [name for name in tables if await ask(url, f"select 1 from {name}")] == []
+
+
 async def test_a_migration_does_not_make_everybody_wait_behind_a_long_reader(
     postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
