@@ -57,7 +57,9 @@ class Management:
                 is_json = answer.content_type == "application/json"
                 return answer.status, await answer.json() if is_json and method in {"GET", "POST"} else None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"No management interface answers at {self._url}: {error!r}.") from error
+            raise Unavailable(
+                f"No management interface answers at {self._url}: {str(error) or type(error).__name__}."
+            ) from error
 
 
 @asynccontextmanager

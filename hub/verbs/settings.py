@@ -32,7 +32,7 @@ def list_(*, markdown: bool, as_json: bool, kind: str) -> None:
     """List every setting of KIND with its meaning, default and environment variable."""
     listed = describe(KINDS[kind])
     if as_json:
-        click.echo(msgspec.json.encode(listed).decode())
+        click.echo(msgspec.json.encode([_told(each) for each in listed]).decode())
         return
     click.echo("\n".join(as_markdown(listed) if markdown else as_text(listed)))
 
@@ -53,6 +53,16 @@ def show(sources: Sources, *, kind: str | None, as_json: bool) -> None:
         click.echo(msgspec.json.encode(listed).decode())
     else:
         click.echo("\n".join(as_lines(effective)))
+
+
+def _told(setting: Setting) -> dict[str, str | None]:
+    return {
+        "setting": setting.path,
+        "variable": setting.env,
+        "expected": setting.expected,
+        "default": setting.default,
+        "meaning": setting.description,
+    }
 
 
 def as_lines(effective: Iterable[Effective]) -> Iterable[str]:

@@ -55,6 +55,19 @@ def test_programs_read_json(file: Path) -> None:
     assert {each["value"] for each in listed if each["setting"] == "hub.secret"} == {"***"}
 
 
+def test_programs_read_what_can_be_set() -> None:
+    listed = {each["setting"]: each for each in json.loads(show("settings", "list", "hub", "--json"))}
+
+    assert listed["http.port"] == {
+        "setting": "http.port",
+        "variable": "TPS__HTTP__PORT",
+        "expected": "a whole number from 0 to 65535",
+        "default": "8080",
+        "meaning": "Port to listen on; 0 takes a free one",
+    }
+    assert listed["hub.id"]["default"] is None
+
+
 def test_a_role_is_shown_by_its_word() -> None:
     chosen = {"participant.id": "5790001330552", "participant.role": "AGR", "gateway.hub_id": "45X-TPS-HUB-DEM8"}
     sets = [part for name, value in chosen.items() for part in ("--set", f"{name}={value}")]
