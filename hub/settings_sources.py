@@ -285,12 +285,14 @@ def _decode(kind: type, value: object) -> object:
     return Path(value).expanduser() if issubclass(kind, Path) else Secret(value)
 
 
-def _expected(kind: Any) -> str:  # Any: a type form
+def _expected(kind: Any) -> str:  # noqa: C901 - Any: a type form; one arm for each
     match _bare(types.type_info(kind)):
         case types.LiteralType(values=values):
             return "one of " + ", ".join(sorted(str(value) for value in values))
         case types.EnumType(cls=cls):
             return "one of " + ", ".join(str(member.value) for member in cls)
+        case types.BoolType():
+            return "true or false"
         case types.IntType() as number:
             return f"a whole number{_bounds(number)}"
         case types.FloatType() as number:
@@ -340,6 +342,8 @@ def _shown(default: object) -> str:
     match default:
         case None | "":
             return ""
+        case bool():
+            return str(default).lower()
         case Secret():
             return default.reveal()
         case _:

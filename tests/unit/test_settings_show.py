@@ -66,6 +66,8 @@ def test_programs_read_what_can_be_set() -> None:
         "meaning": "Port to listen on; 0 takes a free one",
     }
     assert listed["hub.id"]["default"] is None
+    gateway = {each["setting"]: each for each in json.loads(show("settings", "list", "gateway", "--json"))}
+    assert (gateway["gateway.ui"]["expected"], gateway["gateway.ui"]["default"]) == ("true or false", "false")
 
 
 def test_a_role_is_shown_by_its_word() -> None:
