@@ -29,6 +29,8 @@ PLANNED: Final = 10
 GATEWAYS: Final[Sections] = {"gateway": {"waiting_max": 60}}
 """Few enough that a short flood fills a gateway; all else is as it comes."""
 IN_FLIGHT: Final = 20
+BURST: Final = 100
+"""Documents that come all at once when the flood begins: more than may wait."""
 IDLE: Final = 20
 EVERY_S: Final = 0.5
 """Between two unforeseen limits."""
@@ -179,11 +181,12 @@ async def _tried(platform: Product, flood: Flood, stops: Stops, seconds: float) 
 
 
 async def _flooded(flood: Flood, stops: Stops, per_s: float, seconds: float) -> tuple[list[float], float]:
-    """So many documents a second, whatever becomes of them: ms of stops meanwhile, s until all have come."""
+    """A burst, then so many documents a second: ms of stops meanwhile, s from the end until all have come."""
     over = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         urgent = tasks.create_task(stops.during(over))
-        offered = [tasks.create_task(_later(number / per_s, flood)) for number in range(int(per_s * seconds))]
+        times_s = [*(0.0 for _ in range(BURST)), *(number / per_s for number in range(int(per_s * seconds)))]
+        offered = [tasks.create_task(_later(at_s, flood)) for at_s in times_s]
         await asyncio.sleep(seconds)
         over.set()
         ended = time.perf_counter()
