@@ -30,10 +30,12 @@ from tests.bench import messages as messaging
 from tests.bench import overload as flooding
 from tests.bench import polls as polling
 from tests.bench import schedules as planning
+from tests.bench import way as going
 from tests.bench.report import Figure
 
 EVERYTHING: Final = (
     "limits",
+    "way",
     "schedules",
     "assets",
     "growth",
@@ -98,6 +100,14 @@ def limits(place: Bench, *, affected: Sequence[int], idle: int, in_flight: int, 
     """From a DSO's POST to the last of N affected AGRs' long polls; many limits at a time; CPU of a delivery."""
     plan = limiting.Plan(affected=tuple(affected), idle=idle, in_flight=in_flight, seconds=seconds, repeats=repeats)
     place.measure("limits", partial(limiting.measured, plan=plan))
+
+
+@bench.command()
+@click.option("--limits", "number", default=40, show_default=True, help="Limits posted one after the other.")
+@click.pass_obj
+def way(place: Bench, *, number: int) -> None:
+    """Where each millisecond of an idle limit goes, from station to station."""
+    place.measure("way", partial(going.measured, limits=number))
 
 
 @bench.command()
