@@ -183,9 +183,14 @@ class Rebuild:
         return Report(position=self._position, items=items, keys=keys, found=found, renewed=renewed)
 
     async def _catch_up(self) -> None:
-        """Come near the head of the log, so that little is left for the lock."""
-        while await self._shadow.head() - self._position > NEAR:
-            await self._shadow.add_late(await self._project(await self._shadow.page(self._position)))
+        """Come near the head of the log and compare that too, so that little is left for the lock."""
+        while await self._is_behind():
+            while await self._is_behind():
+                await self._shadow.add_late(await self._project(await self._shadow.page(self._position)))
+            await self._shadow.settle()
+
+    async def _is_behind(self) -> bool:
+        return await self._shadow.head() - self._position > NEAR
 
     async def _replay(self) -> None:
         """Take in the log to its end: the next page is read, and the rows of the last one written, meanwhile."""

@@ -58,11 +58,16 @@ class Writer:
 
 
 async def rebuilt(
-    url: str, entries: Sequence[Entry] = CATALOGUE, *, check: bool = False, told: list[Progress] | None = None
+    url: str,
+    entries: Sequence[Entry] = CATALOGUE,
+    *,
+    check: bool = False,
+    told: list[Progress] | None = None,
+    opened: type[Shadow] = Shadow,
 ) -> Report:
     """What a rebuild, or a check, reports."""
     brain = HubBrain(BrainSettings(HUB, SECRET), projections=[entry.rows for entry in entries])
-    async with Shadow.open(url) as shadow:
+    async with opened.open(url) as shadow:
         tell = told.append if told is not None else lambda _: None
         rebuild = Rebuild(entries, brain, shadow, clock=ManualClock(), tell=tell)
         return await (rebuild.check() if check else rebuild.run())

@@ -195,6 +195,11 @@ where (live.payload, live."group", live.valid_from, live.valid_to, live.issued) 
     case when suspect.payload is not null then suspect.valid_to end,
     case when suspect.payload is not null then suspect.issued end)
 
+-- name: settle_late
+-- what has come so far has been compared: only what is stale now stays to be compared under the lock
+truncate late_item;
+truncate suspect
+
 -- name: lock_log
 select pg_advisory_xact_lock(728301, 1)
 

@@ -198,6 +198,13 @@ class Shadow:
                 await self._work.execute(SQL["lock_log"])
                 yield
 
+    async def settle(self) -> None:
+        """Compare what has come since all was compared, so that little of it is left for the lock."""
+        with surroundings():
+            await self._work.execute(SQL["suspect_again"])
+            await self._work.execute(SQL["find_stale_again"])
+            await self._work.execute(SQL["settle_late"])
+
     async def swap(self, position: int) -> int:
         """Restore items, append what readers must learn, of all that was found and all that has come since; returns
         how many were appended. The shadow has come to `position`.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -260,6 +261,37 @@ async def test_what_the_desk_writes_meanwhile_is_in_the_rebuilt_view(url: str, s
 
     report, _ = await asyncio.gather(rebuilt(url), write())
 
+    assert not report.is_well
+    assert await seen(url) == writer.current()
+    assert (await rebuilt(url, check=True)).is_well
+
+
+async def test_what_came_after_the_comparison_is_compared_before_the_lock_is_taken(
+    url: str, store: PostgresStore
+) -> None:
+    world, writer, left = busy(), Writer(store), list[int]()
+    await writer.write(world.log)
+    await ask(url, "update row_item set payload = 'x' where view = 'dso_assets' and sequence = 1")
+    written = len(world.log)
+    for number in range(NEAR * 3):
+        world.register(ALPHA, f"m{number}", "n1", produces=number + 1)
+
+    class Overtaken(Shadow):
+        """A shadow while a desk writes much after the comparison."""
+
+        async def compare(self, views: Sequence[str], *, same: Sequence[str]) -> None:
+            await super().compare(views, same=same)
+            await writer.write(world.log[written:])
+
+        @asynccontextmanager
+        async def locked(self) -> AsyncIterator[None]:
+            async with super().locked():
+                left.append(await self._work.fetchval("select count(*) from late_item"))
+                yield
+
+    report = await rebuilt(url, opened=Overtaken)
+
+    assert left == [0]
     assert not report.is_well
     assert await seen(url) == writer.current()
     assert (await rebuilt(url, check=True)).is_well
