@@ -85,6 +85,7 @@ async def announce(clients: Clients, hours: int) -> None:
     }
     body = {"direction": "consumption", "series": [{"assets": [HEAT_PUMP.id], "periods": [period]}]}
     await clients.write(NORTH, "POST", "/limits/foreseen", body)
+    assert clients.judged[-1].status in {200, 201}, clients.judged[-1]
 
 
 async def until_nothing(ask: Callable[[], Awaitable[object]], within_s: float = 120.0) -> float:
