@@ -1,7 +1,7 @@
 """The operator's pages of a running hub, and what a limit would do if it came (floor 7; F3)."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 from typing import Final
@@ -13,18 +13,22 @@ from documents import identifiers, registry
 from documents.codes import ReasonCode
 from documents.errors import DocumentError
 from documents.model import UnavailabilityMarketDocument
-from documents.values import Interval, Period, Point, Reason
+from documents.values import Identifier, Interval, Period, Point, Reason
 from hub import intake
+from hub.app.gathering import Gathering
 from hub.app.parts import Store
 from hub.app.running import Hub
 from hub.commands import AnnounceLimit, Command, ForeseenSeries, OrderLimit, Origin, UnforeseenSeries
 from hub.events import DocumentAnswered, DocumentRepeated, Event, LimitAnnounced, LimitOrdered
+from hub.history.trail import Entry, Leg
 from hub.mades.message import BusinessType
 from hub.ports import Clock
 from hub.projections import limit_contents
 from hub.rows import LimitContent
 from hub.settings import Hub as Market
 from hub.settings import Web
+from hub.store.postgres import PostgresStore
+from hub.web.answers import DocumentStory, StoryLeg, StoryLine
 from hub.web.api import Sources
 from hub.web.pages import OperatorPages
 from hub.web.trial import Refusal, Trial
@@ -42,11 +46,42 @@ def operator_pages(hub: Hub, market: Market, web: Web, *, store: Store, clock: C
         feed=hub.feed,
         messages=store.outbox,
         payload=store.payload,
+        story=Stories(hub, store).of,
         trouble=hub.trouble,
         trial=Trials(hub, market, clock).judge,
         clock=clock,
     )
     return OperatorPages(sources, web, secret=market.secret.reveal())
+
+
+class Stories:
+    """What became of documents, as the log, the inbox and the traces of a database tell it."""
+
+    def __init__(self, hub: Hub, store: Store) -> None:
+        self._gathering = Gathering(store.history, hub.brain) if isinstance(store, PostgresStore) else None
+
+    async def of(self, sender: Identifier, mrid: str) -> DocumentStory:
+        """The story of one document; empty without an mRID, and in memory, which keeps none. Raises Unavailable."""
+        if self._gathering is None or not mrid:
+            return DocumentStory()
+        for story in await self._gathering.stories(mrid):
+            if story.sender == sender:
+                return DocumentStory(lines=_lines(story.entries), legs=[_leg(leg) for leg in story.legs])
+        return DocumentStory()
+
+
+def _lines(entries: Iterable[Entry]) -> list[StoryLine]:
+    return [StoryLine(at=entry.at, who=entry.who, text=entry.text) for entry in entries]
+
+
+def _leg(leg: Leg) -> StoryLeg:
+    return StoryLeg(
+        receiver=leg.receiver,
+        business_type=leg.business_type,
+        document=leg.document,
+        state=leg.state.value,
+        lines=_lines(leg.entries),
+    )
 
 
 class Trials:

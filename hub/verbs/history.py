@@ -13,7 +13,6 @@ from hub.history.trail import Entry, Story
 from hub.history.wording import utc
 from hub.ports import MessageState, Recorded
 from hub.settings import HubSettings, Sources
-from hub.verbs.gathering import Gathering
 from hub.verbs.looking import JSON, Names, events_of, with_store
 from hub.verbs.operating import party
 from hub.verbs.texts import UtcTime
@@ -72,6 +71,7 @@ def trail(sources: Sources, document: str, *, as_json: bool) -> None:
 
 async def _trace(store: "PostgresStore", settings: HubSettings, text: str) -> tuple[list[Story], Names]:
     from hub.app import brain_of  # noqa: PLC0415 - `--help` need not load a database's client
+    from hub.app.gathering import Gathering  # noqa: PLC0415 - as above
 
     gathering = Gathering(store.history, brain_of(settings.hub))
     return await gathering.stories(text), Names(settings)

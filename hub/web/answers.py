@@ -240,12 +240,38 @@ class Documents(Answer):
     before: int | None
 
 
+class StoryLine(Answer):
+    """One thing that happened with a document. `who` is None for the hub itself."""
+
+    at: Instant
+    who: Identifier | None
+    text: str
+
+
+class StoryLeg(Answer):
+    """A message that left because of a document, where it stands, and what happened to it."""
+
+    receiver: Identifier
+    business_type: str
+    document: str
+    state: str
+    lines: list[StoryLine]
+
+
+class DocumentStory(Answer):
+    """What became of a document, each in order of time."""
+
+    lines: list[StoryLine] = []
+    legs: list[StoryLeg] = []
+
+
 class DocumentPage(Answer):
-    """One document: its verdict, its XML as it came (None when it was erased) and laid out to read."""
+    """One document: its verdict, what became of it, and its XML laid out to read (None when it was erased)."""
 
     as_of: Instant
     document: DocumentLine
     digest: str
+    story: DocumentStory
     xml: str | None
 
 

@@ -1,7 +1,7 @@
 """The answers of the operator's pages over HTTP: which time, which window, which participant is meant (floor 7; F3)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypedDict, TypeVar
 
@@ -62,7 +62,8 @@ class Sources(Struct, frozen=True, kw_only=True):
     rows: RowReader
     feed: Feed
     messages: Messages
-    payload: Callable[[str], Awaitable[bytes | None]]
+    payload: trail.Payload
+    story: trail.Story
     trouble: Callable[[], str | None]
     trial: Callable[[Trial], LimitContent | Refusal]
     clock: Clock
@@ -151,7 +152,11 @@ class Api:
 
     async def _document(self, request: web.Request) -> web.Response:
         found = await trail.document(
-            self._of.rows, self._of.payload, _number(request, "sequence", 0, 2**53), self._now(request)
+            self._of.rows,
+            self._of.payload,
+            self._of.story,
+            sequence=_number(request, "sequence", 0, 2**53),
+            now=self._now(request),
         )
         if found is None:
             raise web.HTTPNotFound(text="There is no such document.")

@@ -7,9 +7,10 @@ from typing import Final
 import msgspec
 from lxml import etree
 
+from documents.values import Identifier
 from hub.ports import Item, RowReader
 from hub.rows import DOCUMENT_TRAIL, TrailEntry
-from hub.web.answers import DocumentLine, DocumentPage, Documents
+from hub.web.answers import DocumentLine, DocumentPage, Documents, DocumentStory
 from hub.web.snapshot import SCOPE, upto
 
 CHUNK: Final = 500
@@ -17,6 +18,8 @@ SEARCHED_MOST: Final = 20_000
 SHOWN_BYTES: Final = 2 * 1024**2
 
 Payload = Callable[[str], Awaitable[bytes | None]]
+Story = Callable[[Identifier, str], Awaitable[DocumentStory]]
+"""(sender, mRID) -> what became of the document."""
 
 
 async def page(
@@ -41,7 +44,9 @@ async def page(
     return found, floor + 1 if floor else None
 
 
-async def document(rows: RowReader, payload: Payload, sequence: int, now: datetime) -> DocumentPage | None:
+async def document(
+    rows: RowReader, payload: Payload, story: Story, *, sequence: int, now: datetime
+) -> DocumentPage | None:
     """One document of the trail; None when there is none. Raises Unavailable."""
     items = await rows.feed(SCOPE, DOCUMENT_TRAIL, after=sequence - 1, limit=1) if sequence > 0 else ()
     line = _line(items[0]) if items else None
@@ -49,7 +54,13 @@ async def document(rows: RowReader, payload: Payload, sequence: int, now: dateti
         return None
     digest = msgspec.msgpack.decode(items[0].payload, type=TrailEntry).digest
     content = await payload(digest)
-    return DocumentPage(as_of=now, document=line, digest=digest, xml=_laid_out(content) if content else None)
+    return DocumentPage(
+        as_of=now,
+        document=line,
+        digest=digest,
+        story=await story(line.sender, line.mrid),
+        xml=_laid_out(content) if content else None,
+    )
 
 
 def answer(now: datetime, lines: Sequence[DocumentLine], before: int | None) -> Documents:

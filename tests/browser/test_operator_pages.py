@@ -5,6 +5,7 @@ They plan 300 and 600 kW: 66.7 and 133.3 kW too much.
 """
 
 import asyncio
+import re
 from datetime import UTC, timedelta
 
 import pytest
@@ -172,6 +173,10 @@ async def test_a_document_shows_its_trail_and_its_xml(window: Window) -> None:
 
     await window.sees("As it came, laid out to read")
     await window.sees("<Unavailability_MarketDocument")
+    await window.sees("What became of it")
+    await window.sees("judged A01 (accepted)")
+    await window.page.get_by_text(re.compile("TPS-.*FORESEEN to .*: received")).first.click()
+    await window.sees("received by its business side")
 
 
 async def test_assets_are_searched(window: Window) -> None:

@@ -3,8 +3,9 @@
 import { html, useState } from "../vendor/htm-preact.mjs";
 import { Time } from "../format.js";
 import { url, useAnswer } from "../hub.js";
-import { Card, Table, Who } from "../pieces.js";
+import { Card, Table, Who, nameOf } from "../pieces.js";
 import { amend, link } from "../route.js";
+import { FAR } from "./limit.js";
 import { VERDICTS, documentColumns } from "./overview.js";
 
 export function Documents({ route, people, at, kept }) {
@@ -26,6 +27,22 @@ function Trail({ route, people, at, kept }) {
   </div>`;
 }
 
+function Story({ story, people, kept }) {
+  if (!story.lines.length && !story.legs.length) return null;
+  const note = `${story.legs.length || "No"} ${story.legs.length === 1 ? "message" : "messages"} left because of it`;
+  return html`<${Card} id="x-story" wide=${true} title="What became of it" note=${note}>
+    <${Steps} lines=${story.lines} people=${people} kept=${kept} />
+    ${story.legs.map((leg) => html`<details class="story" key=${`${leg.receiver} ${leg.document} ${leg.lines[0] && leg.lines[0].at}`}>
+      <summary>${leg.businessType} to ${nameOf(leg.receiver, people)}: ${FAR[leg.state]}</summary>
+      <${Steps} lines=${leg.lines} people=${people} kept=${kept} />
+    </details>`)}
+  <//>`;
+}
+
+function Steps({ lines, people, kept }) {
+  return html`<div class="story"><ol>${lines.map((line) => html`<li><${Time} at=${line.at} seconds=${true} /> ${line.who && html`<${Who} id=${line.who} people=${people} query=${kept} />: `}${line.text}</li>`)}</ol></div>`;
+}
+
 function One({ sequence, people, kept }) {
   const { data, error } = useAnswer(url("/api/document", { sequence }));
   const [copied, setCopied] = useState(false);
@@ -44,6 +61,7 @@ function One({ sequence, people, kept }) {
         <div class="long"><dt>SHA-256</dt><dd class="mrid">${data.digest}</dd></div>
       </dl>
       ${one.reasons.length > 0 && html`<ul class="reasons">${one.reasons.map((reason) => html`<li><strong>${reason.code}</strong> ${reason.text}</li>`)}</ul>`}</section>
+    <${Story} story=${data.story} people=${people} kept=${kept} />
     <${Card} id="x-raw" wide=${true} title="As it came, laid out to read" note=${data.xml ? html`<button type="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>` : ""}>
       ${data.xml ? html`<pre tabindex="0" role="group" aria-label="The document's XML"><code>${data.xml}</code></pre>` : html`<p class="empty">Its content is not kept.</p>`}
     <//>

@@ -68,7 +68,7 @@ const partColumns = (people) => [
 const least = (one) => Math.min(...one.allowed.map((step) => step[2]), Infinity);
 const part = (one) => [...new Set(one.allowed.map((step) => power(step[2])))].slice(0, 4).join(" → ") || "–";
 
-const FAR = { ACCEPTED: "waiting here", DELIVERED: "delivered", RECEIVED: "received", FAILED: "failed" };
+export const FAR = { ACCEPTED: "waiting here", DELIVERED: "delivered", RECEIVED: "received", FAILED: "failed" };
 
 const copyColumns = (people, kept) => [
   { name: "who", label: "Aggregator", value: (one) => nameOf(one.audience, people), cell: (one) => html`<${Who} id=${one.audience} people=${people} query=${kept} />${one.concerned ? "" : html` <span class="quiet">no longer concerned</span>`}` },
