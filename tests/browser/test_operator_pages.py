@@ -279,11 +279,13 @@ async def test_contact_lost_is_told_and_everything_is_there_again_after_a_restar
     await window.open("Implications")
     status = window.page.get_by_role("status")
     await expect(status).to_have_text("● Live", timeout=PATIENCE_MS)
+    findings = await window.rows("Implications")
 
     stage.kill()
 
     await expect(status).to_contain_text("No contact with the hub", timeout=PATIENCE_MS)
-    assert len(await window.rows("Implications")) >= 1
+    assert findings
+    assert await window.rows("Implications") == findings
 
     await asyncio.to_thread(stage.start)
 
