@@ -49,6 +49,7 @@ from hub.mades.endpoint import Endpoint, Incoming, Seals
 from hub.ports import Clock, Item, MessageState, OutgoingMessage, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
+from hub.traces import NO_TRACES, Traces
 from hub.values import Role
 from hub.web.exchange import exchange_measures
 from hub.web.health import Health, Measure
@@ -100,10 +101,12 @@ class Gateway:
         transport: Transport,
         seals: Seals,
         clock: Clock,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """`subjects` are what the hub is asked for at the first start and daily (R13)."""
         self.settings, self.store, self.clock, self.api = chosen, store, clock, api
         self.who = who = identity(chosen)
+        self.traces = traces
         self._trade, self._subjects, self._transport = trade, subjects, transport
         self.brain = GatewayBrain(who, trade)
         self.bells = Bells()
@@ -119,6 +122,7 @@ class Gateway:
             render=self.render,
             receive=self._receive,
             failed=self._doubted,
+            traces=traces,
         )
         self.desk = Desk(
             self.brain,
@@ -139,7 +143,14 @@ class Gateway:
         )
         self.backlog = Backlog(store.outbox, clock, most=chosen.gateway.waiting_max)
         self.outbound = Outbound(
-            self.desk, self.brain, self.reader, store.idempotency, who=who, clock=clock, backlog=self.backlog
+            self.desk,
+            self.brain,
+            self.reader,
+            store.idempotency,
+            who=who,
+            clock=clock,
+            backlog=self.backlog,
+            traces=traces,
         )
         self.inbound = Inbound(self.desk, who=who, settled=self.outbound.settled)
         self.door = Door(self, participant=who.me.id, tokens=store.tokens, clock=clock, http=chosen.http)

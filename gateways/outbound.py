@@ -30,6 +30,7 @@ from hub.mades.errors import MadesError
 from hub.ports import Clock, IdempotencyKey
 from hub.store.memory import MemoryIdempotency
 from hub.store.tokens import PostgresIdempotency
+from hub.traces import NO_TRACES, Step, Traces
 
 KEY_MAX: Final = 200
 FULL_PAUSE_S: Final = 30
@@ -57,9 +58,10 @@ class Outbound:
         who: Identity,
         clock: Clock,
         backlog: Backlog,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._desk, self._brain, self._reader, self._idempotency = desk, brain, reader, idempotency
-        self._backlog = backlog
+        self._backlog, self._traces = backlog, traces
         self._who, self._clock = who, clock
         self._bells = Bells()
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -80,6 +82,14 @@ class Outbound:
         else:
             mrid, sent = await self._once(call, key, command, mrid, urgent=urgent)
         message = await self._judged(mrid, sent, wait_s or 0)
+        self._traces.span(
+            Step.WRITE,
+            message.mrid,
+            begun=call.begun,
+            ended=self._clock.now(),
+            revision=message.revision,
+            state=message.verdict,
+        )
         return self._answer(call, message)
 
     async def repeated(self, call: Call) -> web.Response | None:

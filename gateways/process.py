@@ -22,11 +22,12 @@ from hub.mades.endpoint import Seals
 from hub.mades.membership import Membership
 from hub.mades.paths import Party
 from hub.ports import Clock, Transport
-from hub.process import Life, database, deciding, live
+from hub.process import Life, database, deciding, live, tracing
 from hub.settings import GatewaySettings
 from hub.store.leadership import leadership
 from hub.store.migrate import migrate
 from hub.store.postgres import PostgresStore
+from hub.traces import Traces
 from hub.web.health import listening
 from hub.web.sockets import allow_many_sockets
 
@@ -46,6 +47,7 @@ class Build(Protocol):
         transport: Transport,
         seals: Seals,
         clock: Clock,
+        traces: Traces,
     ) -> Gateway:
         """The gateway, not running yet."""
 
@@ -77,6 +79,7 @@ def _probes(life: Life[Gateway]) -> web.Application:
 async def _serve(settings: GatewaySettings, build: Build, life: Life[Gateway]) -> None:
     _membership(settings)  # who is not registered is told at once
     async with AsyncExitStack() as stack:
+        traces = await stack.enter_async_context(tracing(settings.traces.url, identity(settings).me.id))
         async with listening(_probes(life), settings.http):
             url = await stack.enter_async_context(database(settings, DATABASE))
             await migrate(url)
@@ -89,7 +92,9 @@ async def _serve(settings: GatewaySettings, build: Build, life: Life[Gateway]) -
                 Party(settings.participant.role), hub=identity(settings).hub.id, heartbeat_s=settings.broker.heartbeat_s
             )
         )
-        gateway = build(settings, store=store, transport=transport, seals=membership.seals, clock=SystemClock())
+        gateway = build(
+            settings, store=store, transport=transport, seals=membership.seals, clock=SystemClock(), traces=traces
+        )
         life.worker = gateway
         await gateway.run()
 

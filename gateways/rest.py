@@ -16,7 +16,7 @@ import structlog
 from aiohttp import hdrs, web
 from msgspec import Struct, inspect
 
-from documents.values import Identifier
+from documents.values import Identifier, Instant
 from gateways import expected, problems
 from gateways.problems import ProblemError
 from gateways.rates import REMEMBERED, Rates
@@ -62,6 +62,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
     request: web.Request
     token: Token
+    begun: Instant
     query: Any  # the route's query type
     body: Any = None  # the route's body type
     raw: bytes = b""
@@ -239,10 +240,12 @@ class Door:
         """The aiohttp handler of a route: read and check, then run."""
 
         async def run(request: web.Request) -> web.Response:
+            begun = self._clock.now()
             raw = await _read(request) if route.body else b""
             call = Call(
                 request=request,
                 token=request[TOKEN],
+                begun=begun,
                 query=_query(request, route.query),
                 body=_body(request, route, raw),
                 raw=raw,

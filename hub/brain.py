@@ -11,7 +11,7 @@ from typing import Any, Final, assert_never, get_args
 
 from msgspec import Struct
 
-from documents.values import Identifier
+from documents.values import Identifier, Mrid
 from hub import commands as c
 from hub import events as e
 from hub.aggregates import (
@@ -182,6 +182,11 @@ class HubBrain:
     def state(self) -> HubState:
         """The present state, for an audit; only the brain writes it."""
         return self._state
+
+    def limit_of_copy(self, audience: Identifier, mrid: Mrid) -> Mrid | None:
+        """The mRID of the DSO's limit behind an AGR's copy, for the hub's own eyes; None for what is no copy."""
+        limit = self._state.copied.get((audience, mrid))
+        return limit[1] if limit else None
 
     def contents(self) -> dict[str, Any]:
         """The whole state by name, to compare two brains; its values differ in type."""

@@ -11,13 +11,14 @@ import structlog
 
 from hub.clock import SystemClock
 from hub.desk import Desk
-from hub.errors import Unavailable
+from hub.errors import SettingsError, Unavailable
 from hub.feed import Bells
 from hub.ports import Brain
 from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettings
 from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.leadership import STANDING_BY, WAITING
 from hub.store.postgres import PostgresStore
+from hub.traces import NO_TRACES, Traces
 from hub.web.health import Health, Measure
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
@@ -129,6 +130,23 @@ async def deciding(brain: Brain, store: PostgresStore) -> AsyncIterator[Desk]:
     finally:
         desk.stop()
         await work
+
+
+@asynccontextmanager
+async def tracing(url: str, component: str) -> AsyncIterator[Traces]:
+    """Where a component tells its spans: a collector at `url`, or nobody when that is empty. Raises SettingsError."""
+    if not url:
+        yield NO_TRACES
+        return
+    try:
+        from hub import otel  # noqa: PLC0415 - an extra, and a cost to nobody who has no traces
+    except ImportError as error:
+        raise SettingsError(
+            "traces.url is set, but OpenTelemetry is not installed. "
+            "Install the extra `otel` of trade-permission-system, or leave traces.url empty."
+        ) from error
+    async with otel.sending(url, component) as traces:
+        yield traces
 
 
 async def _answers(url: str) -> bool:

@@ -258,6 +258,18 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Http(host=self.host, port=self.port, cert_file=self.cert_file, key_file=self.key_file)
 
 
+class Traces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the spans of this component go, for one's own people."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="OTLP/HTTP address of a collector, such as `http://localhost:4318/v1/traces`; empty: no traces",
+            pattern=r"^(https?://\S+)?$",
+        ),
+    ] = ""
+
+
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to stderr."""
 
@@ -274,6 +286,7 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     broker: Broker = field(default_factory=Broker)
     http: Http = field(default_factory=Http)
     web: Web = field(default_factory=Web)
+    traces: Traces = field(default_factory=Traces)
     log: Log = field(default_factory=Log)
 
 
@@ -287,6 +300,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     broker: Broker = field(default_factory=Broker)
     queues: Queues = field(default_factory=Queues)
     http: Http = field(default_factory=Http)
+    traces: Traces = field(default_factory=Traces)
     log: Log = field(default_factory=Log)
 
 

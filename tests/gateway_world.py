@@ -19,16 +19,18 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from documents.values import Identifier
 from gateways.agr import app as agr
 from gateways.dso import app as dso
 from gateways.gateway import Gateway
 from hub import settings as chosen
 from hub.store.memory import MemoryStore
+from hub.traces import NO_TRACES
 from hub.values import Role
 from raml import conformance
 from raml.reader import read
 from tests.keyring import seals_of
-from tests.system import HUB, System
+from tests.system import HUB, System, TracesOf
 
 NORTH, SOUTH = "5790000000005", "5790000000012"
 ALPHA, BRAVO, CHARLIE = "45X-AGR-ALPHA--N", "45X-AGR-BRAVO--B", "45X-BRP-CHARLIEG"
@@ -105,10 +107,12 @@ class World:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, *, now: datetime | None = None) -> AsyncIterator[Self]:
+    async def running(
+        cls, *, now: datetime | None = None, traces: TracesOf = lambda _: NO_TRACES
+    ) -> AsyncIterator[Self]:
         """A hub without participants."""
         connector = aiohttp.TCPConnector(limit=0)
-        async with System.running(now=now) as system, AsyncExitStack() as stack:
+        async with System.running(now=now, traces=traces) as system, AsyncExitStack() as stack:
             session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
             yield cls(system, stack, session)
 
@@ -152,7 +156,12 @@ class World:
         build = dso.build if settings.participant.role is Role.DSO else agr.build
         transport = self.system.network.attach(store.component)
         gateway = build(
-            settings, store=store, transport=transport, seals=seals_of(store.component), clock=self.system.clock
+            settings,
+            store=store,
+            transport=transport,
+            seals=seals_of(store.component),
+            clock=self.system.clock,
+            traces=self.system.traces(Identifier(store.component)),
         )
         await self._stack.enter_async_context(working(gateway))
         return Client(gateway, self._session, token)

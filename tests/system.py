@@ -40,6 +40,7 @@ from hub.ports import Batch, FeedSlice, OutgoingMessage, Row, Scope, Sending
 from hub.settings import Hub as Market
 from hub.settings import Secret
 from hub.store.memory import MemoryStore
+from hub.traces import NO_TRACES, Traces
 from hub.values import Role
 from tests.keyring import seals_of
 
@@ -49,6 +50,8 @@ PATIENCE_S = 20.0
 """Real seconds after which something that should have happened is called missing."""
 
 D = TypeVar("D", bound=Document)
+TracesOf = Callable[[Identifier], Traces]
+"""Where a component tells its spans, by its code."""
 
 
 class Member:
@@ -148,8 +151,9 @@ class System:
         now: datetime | None = None,
         seed: int = 0,
         notary: Signs | None = None,
+        traces: TracesOf = lambda _: NO_TRACES,
     ) -> None:
-        self._stack, self._tasks, self._notary = stack, tasks, notary
+        self._stack, self._tasks, self._notary, self.traces = stack, tasks, notary, traces
         self.clock = ManualClock(now) if now else ManualClock()
         self.network = MemoryNetwork(self.clock, seed=seed)
         self.hub_store = memory_store(MARKET)
@@ -161,15 +165,20 @@ class System:
     @classmethod
     @asynccontextmanager
     async def running(
-        cls, *, now: datetime | None = None, seed: int = 0, notary: Signs | None = None
+        cls,
+        *,
+        now: datetime | None = None,
+        seed: int = 0,
+        notary: Signs | None = None,
+        traces: TracesOf = lambda _: NO_TRACES,
     ) -> AsyncIterator[Self]:
         """A system with a hub and no participants yet; `seed` chooses when the network's faults happen.
 
-        With a `notary` the hub signs checkpoints of its log.
+        With a `notary` the hub signs checkpoints of its log. `traces` says where a component tells its spans.
         """
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            system = cls(stack, tasks, now=now, seed=seed, notary=notary)
+            system = cls(stack, tasks, now=now, seed=seed, notary=notary, traces=traces)
             stack.callback(system.stop_hub)
             yield system
 
@@ -228,6 +237,7 @@ class System:
             seals=seals_of(code),
             clock=self.clock,
             notary=self._notary,
+            traces=self.traces(code),
         )
         self._running = self._tasks.create_task(hub.run(), name="hub")
         return hub

@@ -9,6 +9,7 @@ from hub.ports import Clock, Transport
 from hub.settings import GatewaySettings
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
+from hub.traces import NO_TRACES, Traces
 
 
 def build(
@@ -18,6 +19,7 @@ def build(
     transport: Transport,
     seals: Seals,
     clock: Clock,
+    traces: Traces = NO_TRACES,
 ) -> Gateway:
     """The gateway; `run` it. Asks the hub for its limits at the first start and daily (R13)."""
     return Gateway(
@@ -31,4 +33,5 @@ def build(
         transport=transport,
         seals=seals,
         clock=clock,
+        traces=traces,
     )

@@ -36,6 +36,7 @@ from gateways.problems import ProblemError, unknown
 from gateways.reading import FOREVER, Found, PageQuery, PollQuery, span
 from gateways.rest import Call, Query, Route, answer
 from gateways.rows import Registration
+from hub.traces import Step
 
 Ids = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=1000)]
 
@@ -230,7 +231,10 @@ async def get_limit_changes(gateway: Gateway, call: Call) -> web.Response:
         return [one for one in found if translate.is_active(one.row.document, now)]
 
     found, cursor = await gateway.reader.poll(call, LIMITS, ReceivedLimit, current=current)
-    return answer(LimitChanges(as_of=gateway.clock.now(), items=_shown(gateway, found), next=cursor))
+    begun = gateway.clock.now()
+    told = answer(LimitChanges(as_of=begun, items=_shown(gateway, found), next=cursor))
+    _trace(gateway, found, begun)
+    return told
 
 
 async def get_limit(gateway: Gateway, call: Call) -> web.Response:
@@ -294,6 +298,13 @@ def _shown(gateway: Gateway, found: Sequence[Found[ReceivedLimit]]) -> tuple[Lim
     now = gateway.clock.now()
     gateway.collected([(one.row.document.mrid, one.row.document.revision) for one in found])
     return tuple(translate.limit(one, now, gateway.who) for one in found)
+
+
+def _trace(gateway: Gateway, found: Sequence[Found[ReceivedLimit]], begun: Instant) -> None:
+    for document in (one.row.document for one in found):
+        gateway.traces.span(
+            Step.ANSWER, document.mrid, begun=begun, ended=gateway.clock.now(), revision=document.revision
+        )
 
 
 async def _asset(gateway: Gateway, call: Call) -> Found[Registration]:

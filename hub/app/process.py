@@ -16,7 +16,7 @@ from hub.desk import Desk
 from hub.mades.membership import Membership
 from hub.mades.notary import Notary
 from hub.mades.paths import Party
-from hub.process import Life, database, deciding, live
+from hub.process import Life, database, deciding, live, tracing
 from hub.projections.catalogue import CATALOGUE
 from hub.settings import HubSettings
 from hub.store.leadership import leadership
@@ -47,6 +47,7 @@ async def _serve(settings: HubSettings, life: Life[Hub]) -> None:
 
     _membership(settings)  # who is not registered is told at once
     async with AsyncExitStack() as stack:
+        traces = await stack.enter_async_context(tracing(settings.traces.url, hub_id(settings.hub)))
         app = web.Application()
         app.add_routes(life.health().routes())
         await stack.enter_async_context(listening(app, settings.http))
@@ -66,6 +67,7 @@ async def _serve(settings: HubSettings, life: Life[Hub]) -> None:
             seals=membership.seals,
             notary=Notary(membership.folder),
             renew=partial(renew, url, settings.hub),
+            traces=traces,
         )
         if settings.web.is_on:
             pages = operator_pages(hub, settings.hub, settings.web, store=store, clock=SystemClock())

@@ -23,15 +23,16 @@ from hub.compose import decoded
 from hub.desk import Desk, Outcome
 from hub.dispatch import Dispatch
 from hub.errors import Unavailable
-from hub.events import HolderConflictNoted
+from hub.events import DocumentAnswered, HolderConflictNoted
 from hub.feed import Bell, Bells, Feed
 from hub.mades.endpoint import Endpoint, Incoming, Seals
 from hub.mades.message import URGENT
 from hub.mades.paths import Party
-from hub.ports import OPERATOR, Clock, Scope, Transport
+from hub.ports import OPERATOR, Clock, OutgoingMessage, Scope, Transport
 from hub.retention import Retention
 from hub.rows import PARTICIPANTS, Participant
 from hub.settings import Hub as Market
+from hub.traces import NO_TRACES, Step, Traces
 from hub.values import Role
 from hub.web.exchange import exchange_measures
 from hub.web.health import Measure
@@ -59,12 +60,13 @@ class Hub:
         clock: Clock | None = None,
         notary: Signs | None = None,
         renew: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """Without a `notary` no checkpoints are signed.
 
         `renew` is started beside the hub's work, and may end: it rebuilds views of another version.
         """
-        self._renew = renew
+        self._renew, self._traces = renew, traces
         self.id = hub_id(market)
         self._market, self._store, self._transport, self._clock = market, store, transport, clock or SystemClock()
         self._stopping = asyncio.Event()
@@ -98,6 +100,8 @@ class Hub:
             render=self.dispatch.render,
             receive=self.receive,
             party_of=self.party_of,
+            traces=traces,
+            origin_of=self._origin_of,
         )
 
     async def run(self) -> None:
@@ -159,6 +163,7 @@ class Hub:
         envelope = intake.Envelope(
             sender=Identifier(message.sender), business_type=message.business_type, message_id=message.message_id
         )
+        came = self._clock.now()
         command, begun = await self._read(message.content, envelope), self._clock.monotonic()
         outcome = await self.desk.submit(
             command,
@@ -168,6 +173,14 @@ class Hub:
             urgent=message.business_type in URGENT,
         )
         _tell_security(command, outcome, envelope)
+        self._traces.span(
+            Step.DECIDE,
+            message.ba_message_id,
+            begun=came,
+            ended=self._clock.now(),
+            business_type=message.business_type,
+            state=_verdict(outcome),
+        )
         log.info(
             "document.decided",
             sender=envelope.sender,
@@ -186,6 +199,9 @@ class Hub:
     def party_of(self, code: str) -> Party | None:
         """What a component is in the exchange; None for one that is no participant."""
         return self._parties.get(code)
+
+    def _origin_of(self, message: OutgoingMessage) -> str | None:
+        return self.brain.limit_of_copy(Identifier(message.receiver), message.document)
 
     async def _read(self, content: bytes, envelope: intake.Envelope) -> Command:
         """The command in a message; a document that makes the reader itself fail is set aside (R30)."""
@@ -270,6 +286,10 @@ def _cause(command: Command) -> str:
     origin = getattr(command, "origin", None)
     assert origin is not None, "only documents come from outside"
     return f"{origin.sender}/{origin.mrid or origin.title}"
+
+
+def _verdict(outcome: Outcome) -> str | None:
+    return next((event.verdict for event in outcome.events if isinstance(event, DocumentAnswered)), None)
 
 
 def _tell_security(command: Command, outcome: Outcome, envelope: intake.Envelope) -> None:

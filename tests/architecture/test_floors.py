@@ -28,7 +28,9 @@ FLOORS = (
     Floor(1, ("documents",), LANGUAGE | {"lxml", "isodate"}),
     Floor(2, ("hub.events", "hub.commands", "hub.rows", "hub.values"), frozenset({"msgspec"})),
     Floor(2, ("hub.errors", "hub.ports", "hub.mades.message", "hub.mades.errors"), frozenset({"msgspec"})),
-    Floor(2, ("hub.mades.certificates", "hub.version", "hub.tagged", "hub.restored"), frozenset({"msgspec"})),
+    Floor(
+        2, ("hub.mades.certificates", "hub.version", "hub.tagged", "hub.restored", "hub.traces"), frozenset({"msgspec"})
+    ),
     Floor(2, ("hub.mades.box",), frozenset({"msgspec"})),
     Floor(3, ("hub.mades.box.brain", "hub.mades.box.story", "hub.mades.box.queue_messages"), frozenset({"msgspec"})),
     Floor(3, ("hub.aggregates", "hub.projections", "hub.state", "hub.brain"), frozenset({"msgspec", "eventsourcing"})),
@@ -53,7 +55,7 @@ FLOORS = (
     ),
     Floor(
         7,
-        ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs"),
+        ("hub.web", "hub.cli", "hub.__main__", "hub.settings", "hub.settings_sources", "hub.logs", "hub.otel"),
         ANY,
     ),
     Floor(7, ("hub.app", "hub.process", "hub.directory_service", "hub.doctor", "hub.verbs"), ANY),
@@ -90,6 +92,7 @@ FROM_HUB = (
     "hub.restored",
     "hub.settings",
     "hub.store",
+    "hub.traces",
     "hub.values",
     "hub.verbs",
     "hub.web.health",

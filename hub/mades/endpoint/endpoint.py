@@ -17,13 +17,14 @@ from hub.mades.endpoint.patience import until_available
 from hub.mades.endpoint.preparation import Render
 from hub.mades.endpoint.receiver import Changed, Intake, Receive, Receiver
 from hub.mades.endpoint.seals import Seals, Standing
-from hub.mades.endpoint.sender import EVERYTHING, Sender
+from hub.mades.endpoint.sender import EVERYTHING, OriginOf, Sender
 from hub.mades.endpoint.tracing import TRACE_EXPIRY, trace
 from hub.mades.exchange import EXPIRED
 from hub.mades.message import BusinessType, InternalType
 from hub.mades.paths import Party
 from hub.mades.seal import Verified
 from hub.ports import Clock, Commit, Outbox, OutgoingMessage, Queue, Refused, Transport, Unroutable
+from hub.traces import NO_TRACES, Traces
 
 PREFETCH: Final = {Queue.URGENT: 32, Queue.BULK: 64}
 BEAT_S: Final = 10.0
@@ -74,7 +75,8 @@ class Endpoint:
     `render` makes the documents of outgoing messages; `receive` commits an incoming one, with its inbox entry, or
     raises Unavailable (try again), Forbidden or MadesError (refused for good). `changed` is told which documents
     changed state, `failed` which of them may have failed, `alarm` which urgent messages are overdue. `party_of` says
-    what a sender is; by default only the hub is known. `seals` close and open every message.
+    what a sender is; by default only the hub is known. `seals` close and open every message. `traces` are told of what
+    was sent and received; `origin_of` says what an outgoing document was made from.
     """
 
     def __init__(
@@ -95,6 +97,8 @@ class Endpoint:
         failed: Changed = lambda _: None,
         alarm: Alarm | None = None,
         log: FilteringBoundLogger | None = None,
+        traces: Traces = NO_TRACES,
+        origin_of: OriginOf = lambda _: None,
     ) -> None:
         self._code, self._transport, self._outbox, self._clock = code, transport, outbox, clock
         self._changed, self._failed, self._alarm = changed, failed, alarm
@@ -108,7 +112,15 @@ class Endpoint:
         self._waiting = 0
         self._oldest: datetime | None = None
         self._sender = Sender(
-            code, transport=transport, outbox=outbox, clock=clock, render=render, seals=self._seals, log=self._log
+            code,
+            transport=transport,
+            outbox=outbox,
+            clock=clock,
+            render=render,
+            seals=self._seals,
+            log=self._log,
+            traces=traces,
+            origin_of=origin_of,
         )
         known = party_of or (lambda sender: Party.HUB if sender == hub else None)
         self._receiver = Receiver(
@@ -122,6 +134,7 @@ class Endpoint:
             changed=changed,
             failed=failed,
             log=self._log,
+            traces=traces,
         )
 
     async def run(self) -> None:

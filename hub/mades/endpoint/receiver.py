@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
+from documents.values import Instant
 from hub.errors import Forbidden, Mismatch
 from hub.mades.endpoint.inspection import Incoming, Inspector, Letter, is_standard, is_tracing
 from hub.mades.endpoint.patience import rest, until_available
@@ -26,6 +27,7 @@ from hub.mades.errors import MadesError, NotKnownYet
 from hub.mades.message import InternalType
 from hub.mades.seal import Verified, manifest_digest_of
 from hub.ports import Clock, Commit, Delivery, Outbox, ReceivedAcknowledgement
+from hub.traces import NO_TRACES, Step, Traces
 
 _T = TypeVar("_T")
 _CRASH_PAUSE_S: Final = 1.0
@@ -80,11 +82,12 @@ class Receiver:
         changed: Changed,
         failed: Changed,
         log: FilteringBoundLogger,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._code, self._inspector = code, inspector
         self._outbox, self._inbox, self._clock = outbox, inbox, clock
         self._receive, self._traced, self._changed, self._tell_failed = receive, traced, changed, failed
-        self._log = log
+        self._log, self._traces = log, traces
         self.received = self.duplicates = 0
         self.refused, self.dead, self.failed = Counter[str](), Counter[str](), Counter[str]()
         """By reason; `failed` are ours, as their receivers have told."""
@@ -195,6 +198,7 @@ class Receiver:
         """Give a message to the business side, or refuse it; returns why it can be judged only later."""
         try:
             incoming = await self._patiently(lambda: self._inspector.open(letter), "directory")
+            opened = self._clock.now()
             await self._patiently(lambda: self._receive(incoming), "desk")
         except NotKnownYet as error:
             return error
@@ -210,9 +214,20 @@ class Receiver:
             await self._clock.sleep(_CRASH_PAUSE_S)
             await letter.delivery.give_back()
         else:
+            self._trace(incoming, opened)
             await letter.delivery.settle()
             self.received += 1
         return None
+
+    def _trace(self, incoming: Incoming, opened: Instant) -> None:
+        message = incoming.message
+        self._traces.span(
+            Step.RECEIVE,
+            message.ba_message_id,
+            begun=opened,
+            ended=self._clock.now(),
+            business_type=message.business_type,
+        )
 
     async def _put_off(self, letter: Letter, why: NotKnownYet, waiting: set[Delivery]) -> None:
         """Let a delivery wait for the directory; refuse it when it has expired, or when too many wait already."""

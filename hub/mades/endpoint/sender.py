@@ -7,7 +7,7 @@ and bulk messages have a loop each, so that no large list is in the way of a lim
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -20,6 +20,7 @@ from hub.mades.endpoint.preparation import Preparation, Render
 from hub.mades.endpoint.seals import Seals
 from hub.mades.message import InternalType
 from hub.ports import Clock, Outbox, OutgoingMessage, Publication, Refused, Transport, Unroutable
+from hub.traces import NO_TRACES, Step, Traces
 
 BATCH: Final = 64
 WINDOW: Final = 32
@@ -30,6 +31,9 @@ POLL_S: Final = 1.0
 """How often the outbox is looked at unasked: for retries, and for a bell that was lost with another process."""
 UNLISTED_S: Final = 60.0
 """The longest pause before a receiver that the directory does not list is tried again: it may never register."""
+
+OriginOf = Callable[[OutgoingMessage], str | None]
+"""The document that a message was made from, where this component knows one; only its own traces are told."""
 
 
 class Sender:
@@ -45,9 +49,12 @@ class Sender:
         render: Render,
         seals: Seals,
         log: FilteringBoundLogger,
+        traces: Traces = NO_TRACES,
+        origin_of: OriginOf = lambda _: None,
     ) -> None:
         self._code, self._transport, self._outbox = code, transport, outbox
         self._clock, self._log = clock, log
+        self._traces, self._origin_of = traces, origin_of
         self._preparation = Preparation(
             code,
             seals=seals,
@@ -158,7 +165,21 @@ class Sender:
                 break
             else:
                 confirmed.append(message.message_id)
+                self._trace(message)
         return confirmed
+
+    def _trace(self, message: OutgoingMessage) -> None:
+        if message.internal_type != InternalType.STANDARD:
+            return
+        origin = self._origin_of(message)
+        self._traces.span(
+            Step.SEND,
+            message.document,
+            begun=message.accepted,
+            ended=self._clock.now(),
+            business_type=message.business_type,
+            origins=(origin,) if origin else (),
+        )
 
     async def _publish(self, message: OutgoingMessage) -> None:
         assert message.sealed is not None, "only what is ready is published"
