@@ -49,7 +49,7 @@ from hub.mades.endpoint import Endpoint, Incoming, Seals
 from hub.ports import Clock, Item, MessageState, OutgoingMessage, Scope, Transport
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
-from hub.traces import NO_TRACES, Traces
+from hub.traces import Traces, no_traces
 from hub.values import Role
 from hub.web.exchange import exchange_measures
 from hub.web.health import Health, Measure
@@ -101,7 +101,7 @@ class Gateway:
         transport: Transport,
         seals: Seals,
         clock: Clock,
-        traces: Traces = NO_TRACES,
+        traces: Traces = no_traces,
     ) -> None:
         """`subjects` are what the hub is asked for at the first start and daily (R13)."""
         self.settings, self.store, self.clock, self.api = chosen, store, clock, api

@@ -30,7 +30,7 @@ from hub.mades.errors import MadesError
 from hub.ports import Clock, IdempotencyKey
 from hub.store.memory import MemoryIdempotency
 from hub.store.tokens import PostgresIdempotency
-from hub.traces import NO_TRACES, Step, Traces
+from hub.traces import Span, Step, Traces, no_traces
 
 KEY_MAX: Final = 200
 FULL_PAUSE_S: Final = 30
@@ -58,7 +58,7 @@ class Outbound:
         who: Identity,
         clock: Clock,
         backlog: Backlog,
-        traces: Traces = NO_TRACES,
+        traces: Traces = no_traces,
     ) -> None:
         self._desk, self._brain, self._reader, self._idempotency = desk, brain, reader, idempotency
         self._backlog, self._traces = backlog, traces
@@ -82,13 +82,15 @@ class Outbound:
         else:
             mrid, sent = await self._once(call, key, command, mrid, urgent=urgent)
         message = await self._judged(mrid, sent, wait_s or 0)
-        self._traces.span(
-            Step.WRITE,
-            message.mrid,
-            begun=call.begun,
-            ended=self._clock.now(),
-            revision=message.revision,
-            state=message.verdict,
+        self._traces(
+            Span(
+                step=Step.WRITE,
+                document=message.mrid,
+                begun=call.begun,
+                ended=self._clock.now(),
+                revision=message.revision,
+                state=message.verdict,
+            )
         )
         return self._answer(call, message)
 

@@ -5,7 +5,7 @@ for it. A trace has no root: every component tells its own steps, and none knows
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from documents.values import Instant
-from hub.traces import Step, trace_of
+from hub.traces import Span, trace_of
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 CLOSING_S: Final = 2.0
@@ -47,37 +47,26 @@ class OtelTraces:
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("tps")
 
-    def span(
-        self,
-        step: Step,
-        document: str,
-        *,
-        begun: Instant,
-        ended: Instant,
-        revision: int | None = None,
-        business_type: str | None = None,
-        state: str | None = None,
-        origins: Sequence[str] = (),
-    ) -> None:
+    def __call__(self, told: Span) -> None:
         """See `hub.traces.Traces`."""
-        if not document:
+        if not told.document:
             return
-        self._ids.trace_id, _ = trace_of(document)
+        self._ids.trace_id, _ = trace_of(told.document)
         known = {
             "tps.component": self._component,
-            "tps.document": document,
-            "tps.revision": revision,
-            "tps.business_type": business_type,
-            "tps.state": state,
+            "tps.document": told.document,
+            "tps.revision": told.revision,
+            "tps.business_type": told.business_type,
+            "tps.state": told.state,
         }
         span = self._tracer.start_span(
-            step.value,
+            told.step.value,
             context=Context(),
             attributes={name: value for name, value in known.items() if value is not None},
-            links=[Link(SpanContext(*trace_of(origin), is_remote=True, trace_flags=SAMPLED)) for origin in origins],
-            start_time=_nanoseconds(begun),
+            links=[Link(SpanContext(*trace_of(one), is_remote=True, trace_flags=SAMPLED)) for one in told.origins],
+            start_time=_nanoseconds(told.begun),
         )
-        span.end(_nanoseconds(ended))
+        span.end(_nanoseconds(told.ended))
 
     def close(self) -> None:
         """Let what waits leave; takes as long as the collector does."""

@@ -18,7 +18,7 @@ from hub.settings import EMBEDDED, DirectorySettings, GatewaySettings, HubSettin
 from hub.store.embedded import EmbeddedPostgres, running_url
 from hub.store.leadership import STANDING_BY, WAITING
 from hub.store.postgres import PostgresStore
-from hub.traces import NO_TRACES, Traces
+from hub.traces import Traces, no_traces
 from hub.web.health import Health, Measure
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
@@ -136,7 +136,7 @@ async def deciding(brain: Brain, store: PostgresStore) -> AsyncIterator[Desk]:
 async def tracing(url: str, component: str) -> AsyncIterator[Traces]:
     """Where a component tells its spans: a collector at `url`, or nobody when that is empty. Raises SettingsError."""
     if not url:
-        yield NO_TRACES
+        yield no_traces
         return
     try:
         from hub import otel  # noqa: PLC0415 - an extra, and a cost to nobody who has no traces

@@ -3,14 +3,15 @@
 A span is told when its step is done: which step, of which document, from when to when. Nothing of a trace travels
 between components (NF3): both ends derive its id from the business document id that travels with a message anyway.
 So a DSO's gateway and the hub share the trace of the DSO's document, and every copy, whose mRID is a keyed hash (R18),
-has a trace of its own, shared by the hub and one AGR's gateway. What may stand in a span is what `Traces.span` takes.
+has a trace of its own, shared by the hub and one AGR's gateway. What may stand in a span is what `Span` holds.
 `hub.otel` sends spans; where traces are off, nobody does.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, Protocol
+
+from msgspec import Struct
 
 from documents.values import Instant
 
@@ -30,44 +31,28 @@ class Step(StrEnum):
     """A long poll's answer carries it to a client."""
 
 
-class Traces(Protocol):
-    """Where spans are told."""
+class Span(Struct, frozen=True, kw_only=True):
+    """A step that is done with a document; one without an id is passed over.
 
-    def span(
-        self,
-        step: Step,
-        document: str,
-        *,
-        begun: Instant,
-        ended: Instant,
-        revision: int | None = None,
-        business_type: str | None = None,
-        state: str | None = None,
-        origins: Sequence[str] = (),
-    ) -> None:
-        """Tell of a step that is done; a document without an id is passed over.
+    `state` is a code: a verdict. `origins` are the documents this one was made from: their traces are linked.
+    """
 
-        `state` is a code: a verdict. `origins` are the documents this one was made from: their traces are linked.
-        """
+    step: Step
+    document: str
+    begun: Instant
+    ended: Instant
+    revision: int | None = None
+    business_type: str | None = None
+    state: str | None = None
+    origins: tuple[str, ...] = ()
 
 
-class _NoTraces:
-    def span(
-        self,
-        step: Step,
-        document: str,
-        *,
-        begun: Instant,
-        ended: Instant,
-        revision: int | None = None,
-        business_type: str | None = None,
-        state: str | None = None,
-        origins: Sequence[str] = (),
-    ) -> None:
-        """Tell nobody."""
+Traces = Callable[[Span], None]
+"""Where spans are told."""
 
 
-NO_TRACES: Final[Traces] = _NoTraces()
+def no_traces(_: Span) -> None:
+    """Tell nobody."""
 
 
 def trace_of(document: str) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from gateways.dso import app as dso
 from gateways.gateway import Gateway
 from hub import settings as chosen
 from hub.store.memory import MemoryStore
-from hub.traces import NO_TRACES
+from hub.traces import no_traces
 from hub.values import Role
 from raml import conformance
 from raml.reader import read
@@ -108,7 +108,7 @@ class World:
     @classmethod
     @asynccontextmanager
     async def running(
-        cls, *, now: datetime | None = None, traces: TracesOf = lambda _: NO_TRACES
+        cls, *, now: datetime | None = None, traces: TracesOf = lambda _: no_traces
     ) -> AsyncIterator[Self]:
         """A hub without participants."""
         connector = aiohttp.TCPConnector(limit=0)

@@ -40,7 +40,7 @@ from hub.ports import Batch, FeedSlice, OutgoingMessage, Row, Scope, Sending
 from hub.settings import Hub as Market
 from hub.settings import Secret
 from hub.store.memory import MemoryStore
-from hub.traces import NO_TRACES, Traces
+from hub.traces import Traces, no_traces
 from hub.values import Role
 from tests.keyring import seals_of
 
@@ -151,7 +151,7 @@ class System:
         now: datetime | None = None,
         seed: int = 0,
         notary: Signs | None = None,
-        traces: TracesOf = lambda _: NO_TRACES,
+        traces: TracesOf = lambda _: no_traces,
     ) -> None:
         self._stack, self._tasks, self._notary, self.traces = stack, tasks, notary, traces
         self.clock = ManualClock(now) if now else ManualClock()
@@ -170,7 +170,7 @@ class System:
         now: datetime | None = None,
         seed: int = 0,
         notary: Signs | None = None,
-        traces: TracesOf = lambda _: NO_TRACES,
+        traces: TracesOf = lambda _: no_traces,
     ) -> AsyncIterator[Self]:
         """A system with a hub and no participants yet; `seed` chooses when the network's faults happen.
 

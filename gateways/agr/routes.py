@@ -36,7 +36,7 @@ from gateways.problems import ProblemError, unknown
 from gateways.reading import FOREVER, Found, PageQuery, PollQuery, span
 from gateways.rest import Call, Query, Route, answer
 from gateways.rows import Registration
-from hub.traces import Step
+from hub.traces import Span, Step
 
 Ids = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=1000)]
 
@@ -302,8 +302,14 @@ def _shown(gateway: Gateway, found: Sequence[Found[ReceivedLimit]]) -> tuple[Lim
 
 def _trace(gateway: Gateway, found: Sequence[Found[ReceivedLimit]], begun: Instant) -> None:
     for document in (one.row.document for one in found):
-        gateway.traces.span(
-            Step.ANSWER, document.mrid, begun=begun, ended=gateway.clock.now(), revision=document.revision
+        gateway.traces(
+            Span(
+                step=Step.ANSWER,
+                document=document.mrid,
+                begun=begun,
+                ended=gateway.clock.now(),
+                revision=document.revision,
+            )
         )
 
 

@@ -9,7 +9,7 @@ from hub.ports import Clock, Transport
 from hub.settings import GatewaySettings
 from hub.store.memory import MemoryStore
 from hub.store.postgres import PostgresStore
-from hub.traces import NO_TRACES, Traces
+from hub.traces import Traces, no_traces
 
 
 def build(
@@ -19,7 +19,7 @@ def build(
     transport: Transport,
     seals: Seals,
     clock: Clock,
-    traces: Traces = NO_TRACES,
+    traces: Traces = no_traces,
 ) -> Gateway:
     """The gateway; `run` it. Asks the hub for assets and schedules at the first start and daily (R13)."""
     return Gateway(

@@ -32,7 +32,7 @@ from hub.ports import OPERATOR, Clock, OutgoingMessage, Scope, Transport
 from hub.retention import Retention
 from hub.rows import PARTICIPANTS, Participant
 from hub.settings import Hub as Market
-from hub.traces import NO_TRACES, Step, Traces
+from hub.traces import Span, Step, Traces, no_traces
 from hub.values import Role
 from hub.web.exchange import exchange_measures
 from hub.web.health import Measure
@@ -60,7 +60,7 @@ class Hub:
         clock: Clock | None = None,
         notary: Signs | None = None,
         renew: Callable[[], Coroutine[Any, Any, None]] | None = None,
-        traces: Traces = NO_TRACES,
+        traces: Traces = no_traces,
     ) -> None:
         """Without a `notary` no checkpoints are signed.
 
@@ -173,13 +173,15 @@ class Hub:
             urgent=message.business_type in URGENT,
         )
         _tell_security(command, outcome, envelope)
-        self._traces.span(
-            Step.DECIDE,
-            message.ba_message_id,
-            begun=came,
-            ended=self._clock.now(),
-            business_type=message.business_type,
-            state=_verdict(outcome),
+        self._traces(
+            Span(
+                step=Step.DECIDE,
+                document=message.ba_message_id,
+                begun=came,
+                ended=self._clock.now(),
+                business_type=message.business_type,
+                state=_verdict(outcome),
+            )
         )
         log.info(
             "document.decided",

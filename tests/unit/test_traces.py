@@ -20,7 +20,7 @@ from hub.clock import ORIGIN
 from hub.errors import SettingsError
 from hub.otel import OtelTraces
 from hub.process import tracing
-from hub.traces import NO_TRACES, Step, trace_of
+from hub.traces import Span, Step, no_traces, trace_of
 from tests.gateway_world import A1, A2, ALPHA, BRAVO, NORTH, P1, P2, Client, World, asset
 from tests.system import HUB
 from tests.unit.test_gateway_rest import foreseen
@@ -160,7 +160,7 @@ def test_off_by_default_nothing_of_opentelemetry_is_loaded() -> None:
 
 async def test_without_an_address_nobody_is_told() -> None:
     async with tracing("", "me") as traces:
-        assert traces is NO_TRACES
+        assert traces is no_traces
 
 
 async def test_without_its_library_the_setting_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +192,8 @@ async def test_what_waits_leaves_for_the_collector_when_the_component_ends() -> 
     Thread(target=server.serve_forever, daemon=True).start()
 
     async with tracing(f"http://127.0.0.1:{server.server_port}/v1/traces", "me") as traces:
-        traces.span(Step.SEND, "document", begun=ORIGIN, ended=ORIGIN)
-        traces.span(Step.SEND, "", begun=ORIGIN, ended=ORIGIN)
+        traces(Span(step=Step.SEND, document="document", begun=ORIGIN, ended=ORIGIN))
+        traces(Span(step=Step.SEND, document="", begun=ORIGIN, ended=ORIGIN))
     await asyncio.to_thread(server.shutdown)
     server.server_close()
 

@@ -24,7 +24,7 @@ from hub.mades.message import BusinessType, InternalType
 from hub.mades.paths import Party
 from hub.mades.seal import Verified
 from hub.ports import Clock, Commit, Outbox, OutgoingMessage, Queue, Refused, Transport, Unroutable
-from hub.traces import NO_TRACES, Traces
+from hub.traces import Traces, no_traces
 
 PREFETCH: Final = {Queue.URGENT: 32, Queue.BULK: 64}
 BEAT_S: Final = 10.0
@@ -97,7 +97,7 @@ class Endpoint:
         failed: Changed = lambda _: None,
         alarm: Alarm | None = None,
         log: FilteringBoundLogger | None = None,
-        traces: Traces = NO_TRACES,
+        traces: Traces = no_traces,
         origin_of: OriginOf = lambda _: None,
     ) -> None:
         self._code, self._transport, self._outbox, self._clock = code, transport, outbox, clock

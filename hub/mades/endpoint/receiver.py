@@ -27,7 +27,7 @@ from hub.mades.errors import MadesError, NotKnownYet
 from hub.mades.message import InternalType
 from hub.mades.seal import Verified, manifest_digest_of
 from hub.ports import Clock, Commit, Delivery, Outbox, ReceivedAcknowledgement
-from hub.traces import NO_TRACES, Step, Traces
+from hub.traces import Span, Step, Traces, no_traces
 
 _T = TypeVar("_T")
 _CRASH_PAUSE_S: Final = 1.0
@@ -82,7 +82,7 @@ class Receiver:
         changed: Changed,
         failed: Changed,
         log: FilteringBoundLogger,
-        traces: Traces = NO_TRACES,
+        traces: Traces = no_traces,
     ) -> None:
         self._code, self._inspector = code, inspector
         self._outbox, self._inbox, self._clock = outbox, inbox, clock
@@ -221,12 +221,14 @@ class Receiver:
 
     def _trace(self, incoming: Incoming, opened: Instant) -> None:
         message = incoming.message
-        self._traces.span(
-            Step.RECEIVE,
-            message.ba_message_id,
-            begun=opened,
-            ended=self._clock.now(),
-            business_type=message.business_type,
+        self._traces(
+            Span(
+                step=Step.RECEIVE,
+                document=message.ba_message_id,
+                begun=opened,
+                ended=self._clock.now(),
+                business_type=message.business_type,
+            )
         )
 
     async def _put_off(self, letter: Letter, why: NotKnownYet, waiting: set[Delivery]) -> None:

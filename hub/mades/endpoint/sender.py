@@ -20,7 +20,7 @@ from hub.mades.endpoint.preparation import Preparation, Render
 from hub.mades.endpoint.seals import Seals
 from hub.mades.message import InternalType
 from hub.ports import Clock, Outbox, OutgoingMessage, Publication, Refused, Transport, Unroutable
-from hub.traces import NO_TRACES, Step, Traces
+from hub.traces import Span, Step, Traces, no_traces
 
 BATCH: Final = 64
 WINDOW: Final = 32
@@ -49,7 +49,7 @@ class Sender:
         render: Render,
         seals: Seals,
         log: FilteringBoundLogger,
-        traces: Traces = NO_TRACES,
+        traces: Traces = no_traces,
         origin_of: OriginOf = lambda _: None,
     ) -> None:
         self._code, self._transport, self._outbox = code, transport, outbox
@@ -172,13 +172,15 @@ class Sender:
         if message.internal_type != InternalType.STANDARD:
             return
         origin = self._origin_of(message)
-        self._traces.span(
-            Step.SEND,
-            message.document,
-            begun=message.accepted,
-            ended=self._clock.now(),
-            business_type=message.business_type,
-            origins=(origin,) if origin else (),
+        self._traces(
+            Span(
+                step=Step.SEND,
+                document=message.document,
+                begun=message.accepted,
+                ended=self._clock.now(),
+                business_type=message.business_type,
+                origins=(origin,) if origin else (),
+            )
         )
 
     async def _publish(self, message: OutgoingMessage) -> None:
