@@ -16,6 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.fixtures_broker import unavailable
+
 PACKAGES = ("documents", "hub", "gateways", "raml")
 LOCKS = ("runtime.txt", "dev.txt", "bootstrap.txt")
 
@@ -24,7 +26,7 @@ def tracked(root: Path, *below: str) -> list[str]:
     """Files under version control."""
     run = subprocess.run(["git", "ls-files", "-z", "--", *below], cwd=root, capture_output=True, text=True, check=False)
     if run.returncode:
-        pytest.skip("this is no git checkout, so nothing says which files belong to the project")
+        unavailable("this is no git checkout, so nothing says which files belong to the project")
     return [name for name in run.stdout.split("\0") if (root / name).is_file()]
 
 
