@@ -13,7 +13,7 @@ from hub.mades.certificates import CertificateType
 from hub.mades.codec import Limits, framed, parted
 from hub.mades.errors import MadesError
 from hub.mades.keyring import Keys, StaticCertificates
-from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.message import Acknowledgement, BusinessType, InternalType, Message
 from hub.mades.pki import Authority, PrivateKey, certificate_id, issue, issuing_authority, make_key, root_authority
 from hub.mades.seal import Sealer
 from hub.mades.signature import sign
@@ -34,15 +34,28 @@ STANDARD = Message(
     expires=NOON + DAY,
     content=b"<Ref_MarketDocument/>" * 100,
 )
+SAID = Acknowledgement(
+    kind=InternalType.FAILURE,
+    related="m-7",
+    manifest_digest="ab" * 32,
+    plain_digest="cd" * 32,
+    event_time=NOON,
+    reason="E-NO-PATH",
+)
 ACKNOWLEDGEMENT = structs.replace(
     STANDARD,
     internal_type=InternalType.FAILURE,
     content=b"",
-    related="m-7",
-    related_manifest_digest="ab" * 32,
-    related_digest="cd" * 32,
-    event_time=NOON,
-    reason="E-NO-PATH",
+    acknowledgements=(SAID,),
+)
+LIST = structs.replace(
+    ACKNOWLEDGEMENT,
+    internal_type=InternalType.LIST,
+    acknowledgements=(
+        structs.replace(SAID, kind=InternalType.DELIVERY, related="m-8", reason=None),
+        structs.replace(SAID, kind=InternalType.RECEIVE, related="m-8", reason=None),
+        SAID,
+    ),
 )
 TRACING = structs.replace(STANDARD, internal_type=InternalType.TRACING, content=b"")
 

@@ -35,6 +35,9 @@ class SecondDecoder:
     def text(self, path: str) -> str:
         return str(self.root.xpath(f"string({path})", namespaces=NAMESPACES))
 
+    def texts(self, path: str) -> list[str]:
+        return [str(found) for found in self.root.xpath(f"{path}/text()", namespaces=NAMESPACES)]
+
     def check_signature(self, certificate: Certificate) -> None:
         """Raise what the library raises, or AssertionError, if it does not hold."""
         signed_info = self.root.find("ds:Signature/ds:SignedInfo", NAMESPACES)

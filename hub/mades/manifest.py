@@ -7,6 +7,7 @@ true is not asked here. All input is hostile until read: bounded, no entities, n
 import hashlib
 import threading
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import Final
 
 from lxml import etree
 from lxml.etree import _Element as Element
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from documents import xml
 from documents.errors import Malformed
 from hub.mades.errors import MadesError
-from hub.mades.message import InternalType, Message
+from hub.mades.message import LIST_MAX, LISTED, Acknowledgement, InternalType, Message
 
 NAMESPACE: Final = "urn:drem:tps:mades:manifest:1"
 SIGNATURE_NAMESPACE: Final = "http://www.w3.org/2000/09/xmldsig#"
@@ -168,16 +169,27 @@ def _finding(root: Element) -> "etree._LogEntry | None":
 
 def _check_parts(manifest: Manifest, code: str) -> None:
     kind = manifest.message.internal_type
-    acknowledges = kind not in {InternalType.STANDARD, InternalType.TRACING}
-    standard, related = manifest.content is not None, manifest.message.related is not None
-    if standard is not (kind is InternalType.STANDARD) or related is not acknowledges:
+    if (manifest.content is not None) is not (kind is InternalType.STANDARD) or not _are_of(kind, manifest.message):
         raise MadesError(code, f"The parts of the manifest are not those of a {kind}.", message=manifest.message)
 
 
+def _are_of(kind: InternalType, message: Message) -> bool:
+    """Whether its acknowledgements are what a message of this kind has."""
+    kinds = [each.kind for each in message.acknowledgements]
+    match kind:
+        case InternalType.STANDARD | InternalType.TRACING:
+            return not kinds
+        case InternalType.LIST:
+            return 1 < len(kinds) <= LIST_MAX and LISTED.issuperset(kinds)
+        case _:
+            return kinds == [kind]
+
+
 def _message(reader: "_Reader") -> Message:
-    message = Message(
+    kind = InternalType(reader.text("internalType"))
+    return Message(
         message_id=reader.text("messageID"),
-        internal_type=InternalType(reader.text("internalType")),
+        internal_type=kind,
         sender=reader.text("senderCode"),
         receiver=reader.text("receiverCode"),
         business_type=reader.text("businessType"),
@@ -185,17 +197,22 @@ def _message(reader: "_Reader") -> Message:
         sender_application=reader.find("senderApplication") or "",
         generated=reader.instant("generated"),
         expires=reader.instant("expiration"),
+        acknowledgements=tuple(_acknowledgement(each, kind) for each in reader.children("acknowledgement")),
     )
-    related = reader.child("acknowledgement")
-    if related is None:
-        return message
-    return structs.replace(
-        message,
-        related=related.text("relatedMessageID"),
-        related_manifest_digest=related.text("relatedManifestDigest"),
-        related_digest=related.find("relatedPlainDigest"),
-        event_time=related.instant("eventTime"),
-        reason=related.find("reasonCode"),
+
+
+def _acknowledgement(reader: "_Reader", kind: InternalType) -> Acknowledgement:
+    """One acknowledgement of a message of this kind; only in a list it says what it is itself."""
+    own = reader.find("internalType")
+    if (own is not None) is not (kind is InternalType.LIST):
+        raise MadesError("E-FORMAT", f"An acknowledgement in a {kind} says {own or 'not'} what it is.")
+    return Acknowledgement(
+        kind=kind if own is None else InternalType(own),
+        related=reader.text("relatedMessageID"),
+        manifest_digest=reader.text("relatedManifestDigest"),
+        plain_digest=reader.find("relatedPlainDigest"),
+        event_time=reader.instant("eventTime"),
+        reason=reader.find("reasonCode"),
     )
 
 
@@ -220,11 +237,15 @@ class _Reader:
     """Looks up children by name in an element that its schema has approved."""
 
     def __init__(self, element: Element) -> None:
+        self._element = element
         self._children = {child.tag: child for child in element}
 
     def child(self, name: str) -> "_Reader | None":
         found = self._children.get(f"{_Q}{name}")
         return None if found is None else _Reader(found)
+
+    def children(self, name: str) -> "Iterator[_Reader]":
+        return map(_Reader, self._element.iterchildren(f"{_Q}{name}"))
 
     def find(self, name: str) -> str | None:
         found = self._children.get(f"{_Q}{name}")
@@ -257,8 +278,8 @@ class _Writer:
             self._content(manifest.content)
         if manifest.encryption is not None:
             self._encryption(manifest.encryption)
-        if manifest.message.related is not None:
-            self._acknowledgement(manifest.message)
+        for acknowledgement in manifest.message.acknowledgements:
+            self._acknowledgement(acknowledgement, manifest.message.internal_type)
         self._add(self._root, "signerCertificateID", manifest.signer)
         return self._root
 
@@ -286,13 +307,14 @@ class _Writer:
         self._add(parent, "key", b64encode(encryption.key).decode())
         self._add(parent, "iv", b64encode(encryption.iv).decode())
 
-    def _acknowledgement(self, message: Message) -> None:
+    def _acknowledgement(self, said: Acknowledgement, kind: InternalType) -> None:
         parent = etree.SubElement(self._root, f"{_Q}acknowledgement")
-        self._add(parent, "relatedMessageID", message.related)
-        self._add(parent, "relatedManifestDigest", message.related_manifest_digest)
-        self._add(parent, "relatedPlainDigest", message.related_digest)
-        self._add(parent, "eventTime", _instant(message.event_time) if message.event_time else None)
-        self._add(parent, "reasonCode", message.reason)
+        self._add(parent, "internalType", said.kind if kind is InternalType.LIST else None)
+        self._add(parent, "relatedMessageID", said.related)
+        self._add(parent, "relatedManifestDigest", said.manifest_digest)
+        self._add(parent, "relatedPlainDigest", said.plain_digest)
+        self._add(parent, "eventTime", _instant(said.event_time))
+        self._add(parent, "reasonCode", said.reason)
 
     def _add(self, parent: Element, name: str, value: str | None) -> None:
         if value is not None:

@@ -17,6 +17,8 @@ class InternalType(StrEnum):
     RECEIVE = "RECEIVE_ACKNOWLEDGEMENT"
     FAILURE = "FAILURE_ACKNOWLEDGEMENT"
     TRACED = "TRACING_ACKNOWLEDGEMENT"
+    LIST = "ACKNOWLEDGEMENT_LIST"
+    """Several delivery, receive and failure acknowledgements for one receiver, signed together."""
 
 
 class BusinessType(StrEnum):
@@ -36,12 +38,32 @@ URGENT: Final = frozenset({BusinessType.FORESEEN, BusinessType.UNFORESEEN, Busin
 """Business types of the urgent queue (R27, R28); acknowledgements of the transport always travel there."""
 
 
+LISTED: Final = frozenset({InternalType.DELIVERY, InternalType.RECEIVE, InternalType.FAILURE})
+"""What a list of acknowledgements may hold; a connectivity test is answered alone."""
+LIST_MAX: Final = 64
+"""Acknowledgements in one list: far below what a manifest may be long."""
+
+
+class Acknowledgement(Struct, frozen=True, kw_only=True):
+    """What the receiver of a message says of it, and when it came to that.
+
+    `kind` is one of DELIVERY, RECEIVE, FAILURE and TRACED, `related` the message id, `manifest_digest` the hexadecimal
+    SHA-256 of its manifest as it came, `plain_digest` the same of its content where it had one, `reason` a code.
+    """
+
+    kind: InternalType
+    related: str
+    manifest_digest: str | None
+    plain_digest: str | None = None
+    event_time: Instant
+    reason: str | None = None
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """One message between two endpoints. `generated` and `expires` are UTC with milliseconds.
 
-    `content` is the document of a STANDARD_MESSAGE, empty otherwise. Acknowledgements carry what they acknowledge:
-    `related` (the message id), `related_manifest_digest` (hexadecimal SHA-256 of its manifest as it came) and, where it
-    had content, `related_digest` (the same of the content).
+    `content` is the document of a STANDARD_MESSAGE, empty otherwise. An acknowledgement has one in `acknowledgements`,
+    of its own internal type; a list has 2 to LIST_MAX, everything else none.
     """
 
     message_id: str
@@ -53,9 +75,10 @@ class Message(Struct, frozen=True, kw_only=True):
     sender_application: str = ""
     generated: Instant
     expires: Instant
-    related: str | None = None
-    related_manifest_digest: str | None = None
-    related_digest: str | None = None
-    event_time: Instant | None = None
-    reason: str | None = None
+    acknowledgements: tuple[Acknowledgement, ...] = ()
     content: bytes = b""
+
+    @property
+    def related(self) -> str | None:
+        """The message that this one acknowledges, if it is one and no more: the correlation id at the broker."""
+        return self.acknowledgements[0].related if len(self.acknowledgements) == 1 else None

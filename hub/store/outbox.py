@@ -5,6 +5,7 @@ when its own acknowledgements arrive. States are folded by the table in hub.made
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from hub.ports import (
     SealedMessage,
     TraceStep,
 )
+from hub.store.codec import digest_of
 from hub.store.database import SQL, Database
 from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine, parts
 
@@ -212,13 +214,31 @@ async def _keep(
 ) -> None:
     """Store what messages have become, and the acknowledgements that say so."""
     states = [(each["message_id"], each["state"], each["reason"]) for each in changed]
-    proofs = [(each.related, each.internal_type, each.manifest) for each in taken if each.manifest is not None]
     story = [
         (each.related, each.event_time, each.sender, ARRIVED[each.internal_type], each.reason or "") for each in taken
     ]
-    for query, records in (("fold", states), ("keep_acknowledgements", proofs), ("trace_once", story)):
+    for query, records in (("fold", states), ("trace_once", story)):
         if records:
-            await connection.execute(SQL[query], *map(list, zip(*records, strict=True)))
+            await connection.execute(SQL[query], *_columns(records))
+    await _keep_evidence(connection, taken)
+
+
+async def _keep_evidence(connection: "Connection", taken: Sequence[ReceivedAcknowledgement]) -> None:
+    """Store the signed manifests; one that says several things once."""
+    said = [(each.related, each.internal_type, each.manifest) for each in taken if each.manifest is not None]
+    if not said:
+        return
+    counts = Counter(manifest for _, _, manifest in said)
+    lists = {manifest: digest_of(manifest) for manifest, count in counts.items() if count > 1}
+    proofs = [
+        (message, kind, b"", lists[manifest]) if manifest in lists else (message, kind, manifest, None)
+        for message, kind, manifest in said
+    ]
+    await connection.execute(SQL["keep_acknowledgements"], list(lists.values()), list(lists), *_columns(proofs))
+
+
+def _columns(records: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*records, strict=True)]
 
 
 def _message(record: asyncpg.Record) -> OutgoingMessage:

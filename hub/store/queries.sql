@@ -134,13 +134,18 @@ from unnest($1::text[], $2::text[], $3::text[]) as new (message_id, state, reaso
 where message.message_id = new.message_id
 
 -- name: keep_acknowledgements
--- message ids, internal types, signed manifests
-insert into acknowledgement (message_id, internal_type, manifest)
-select * from unnest($1::text[], $2::text[], $3::bytea[]) on conflict do nothing
+-- digests and signed manifests that say several things; message ids, internal types, signed manifest or digest of such a one
+with lists as (
+    insert into acknowledgement_list (digest, manifest) select * from unnest($1::text[], $2::bytea[]) on conflict do nothing
+)
+insert into acknowledgement (message_id, internal_type, manifest, list)
+select * from unnest($3::text[], $4::text[], $5::bytea[], $6::text[]) on conflict do nothing
 
 -- name: proofs
 -- message id
-select internal_type, manifest from acknowledgement where message_id = $1 order by internal_type
+select internal_type, coalesce(list.manifest, said.manifest) as manifest
+from acknowledgement as said left join acknowledgement_list as list on list.digest = said.list
+where message_id = $1 order by internal_type
 
 -- name: trace_once
 -- message ids, at, components, states, details: of the same step the first only
@@ -314,7 +319,7 @@ select message.message_id, receiver, business_type, document, accepted, state, r
     encode(sha256(body), 'hex') as digest,
     array(select (at, component, state, details)::trace_step from trace
         where trace.message_id = message.message_id order by id) as steps,
-    array(select internal_type || '/' || encode(sha256(manifest), 'hex') from acknowledgement
+    array(select internal_type || '/' || coalesce(list, encode(sha256(manifest), 'hex')) from acknowledgement
         where acknowledgement.message_id = message.message_id order by internal_type) as proofs
 from out_message as message
 where internal_type = 'STANDARD_MESSAGE'

@@ -7,7 +7,7 @@ from pathlib import Path
 from hub.clock import SystemClock
 from hub.mades import credentials
 from hub.mades.membership import Membership
-from hub.mades.message import InternalType, Message
+from hub.mades.message import Acknowledgement, InternalType, Message
 from hub.mades.seal import Sealer, Verified
 from tests.bench.load import KIND, document
 
@@ -49,23 +49,28 @@ def _cycle(sender: _End, receiver: _End, content: bytes) -> None:
     )
     verified = receiver.sealer.verify(receiver.sealer.look(sender.sealer.close(message).body))
     assert receiver.sealer.open(verified).content == content
-    for kind in (InternalType.DELIVERY, InternalType.RECEIVE):
-        sender.sealer.verify(sender.sealer.look(receiver.sealer.close(_acknowledgement(kind, verified, now)).body))
+    sender.sealer.verify(sender.sealer.look(receiver.sealer.close(_acknowledgements(verified, now)).body))
 
 
-def _acknowledgement(kind: InternalType, verified: Verified, now: datetime) -> Message:
+def _acknowledgements(verified: Verified, now: datetime) -> Message:
     message, content = verified.message, verified.manifest.content
     assert content is not None
     return Message(
         message_id="fedcba9876543210fedcba9876543210",
-        internal_type=kind,
+        internal_type=InternalType.LIST,
         sender=message.receiver,
         receiver=message.sender,
         business_type=message.business_type,
         generated=now,
         expires=message.expires,
-        related=message.message_id,
-        related_manifest_digest=verified.manifest_digest,
-        related_digest=content.digest,
-        event_time=now,
+        acknowledgements=tuple(
+            Acknowledgement(
+                kind=kind,
+                related=message.message_id,
+                manifest_digest=verified.manifest_digest,
+                plain_digest=content.digest,
+                event_time=now,
+            )
+            for kind in (InternalType.DELIVERY, InternalType.RECEIVE)
+        ),
     )

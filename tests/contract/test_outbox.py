@@ -376,6 +376,24 @@ async def test_the_signed_acknowledgements_are_kept_as_they_first_came(store: St
     assert await store.outbox.proofs("unknown") == {}
 
 
+async def test_a_manifest_that_says_several_things_proves_each_of_them(store: Store) -> None:
+    await keep(store, leaving("d1"), leaving("d2"))
+    one, other = await publish(store)
+    arrived = [
+        acknowledgement(message.message_id, kind, manifest=b"signed: all of it")
+        for message in (one, other)
+        for kind in (InternalType.DELIVERY, InternalType.RECEIVE)
+    ]
+    alone = acknowledgement(one.message_id, InternalType.FAILURE, manifest=b"signed: this alone")
+
+    for _ in range(2):
+        await store.outbox.acknowledge([*arrived, alone], now=NOW)
+
+    both = {InternalType.DELIVERY: b"signed: all of it", InternalType.RECEIVE: b"signed: all of it"}
+    assert await store.outbox.proofs(one.message_id) == {**both, InternalType.FAILURE: b"signed: this alone"}
+    assert await store.outbox.proofs(other.message_id) == both
+
+
 async def test_acknowledgements_name_the_manifest_they_are_about(store: Store) -> None:
     await keep(store, inbox=[msgspec.structs.replace(taken_in("m1"), manifest=b"signed by alpha")])
     await store.outbox.enqueue_failure(

@@ -58,8 +58,9 @@ class Books:
     async def unproved(self) -> list[str]:
         """RECEIVED messages without both signed acknowledgements."""
         query = """select message_id from out_message left join acknowledgement as proof using (message_id)
+            left join acknowledgement_list as list on list.digest = proof.list
             where out_message.internal_type = 'STANDARD_MESSAGE' and state = 'RECEIVED'
-            group by message_id having count(*) filter (where octet_length(proof.manifest) > 0
+            group by message_id having count(*) filter (where octet_length(coalesce(list.manifest, proof.manifest)) > 0
                 and proof.internal_type in ('DELIVERY_ACKNOWLEDGEMENT', 'RECEIVE_ACKNOWLEDGEMENT')) < 2"""
         return [f"{name}: {record[0]}" for name, each in self._of.items() for record in await each.fetch(query)]
 

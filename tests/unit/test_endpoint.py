@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import pytest
@@ -11,12 +11,12 @@ from msgspec import structs
 
 from hub.clock import ManualClock
 from hub.errors import Forbidden, Unavailable
-from hub.mades.codec import framed
+from hub.mades.codec import framed, parted
 from hub.mades.endpoint import Incoming, PingFailed, preparation, receiver
 from hub.mades.keyring import Keys
 from hub.mades.manifest import manifest_digest
 from hub.mades.memory import Faults, MemoryNetwork, MemoryTransport
-from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.message import Acknowledgement, BusinessType, InternalType, Message
 from hub.mades.seal import Sealer
 from hub.ports import MessageState, Publication, Queue
 from tests.keyring import Everybody, Listing, holder, opened, sealer_of
@@ -80,6 +80,10 @@ class World:
             "content": b"document",
         }
         return Message(**(fields | changes))  # type: ignore[arg-type] # fields by name
+
+
+def said(kind: InternalType, related: str, at: datetime) -> Acknowledgement:
+    return Acknowledgement(kind=kind, related=related, manifest_digest="ab" * 32, event_time=at)
 
 
 @asynccontextmanager
@@ -173,7 +177,7 @@ async def test_the_id_of_a_message_taken_in_with_another_content_is_buried_and_a
 
     assert world.hub.effects == ["document"]
     assert len(world.network.dead) == 1
-    assert len(world.network.mailbox(NORTH, Queue.URGENT).waiting) == acknowledgements == 2
+    assert len(world.network.mailbox(NORTH, Queue.URGENT).waiting) == acknowledgements == 1
     assert await world.hub.store.outbox.claim(urgent=True, limit=9, now=world.clock.now(), lease_s=1) == []
 
 
@@ -340,10 +344,7 @@ async def test_an_acknowledgement_whose_properties_say_something_else_is_buried(
     acknowledgement = world.message(
         internal_type=InternalType.FAILURE,
         content=b"",
-        related=message.message_id,
-        related_manifest_digest="ab" * 32,
-        event_time=world.clock.now(),
-        reason="E-NO-PATH",
+        acknowledgements=(said(InternalType.FAILURE, message.message_id, world.clock.now()),),
     )
 
     await world.deliver_raw(acknowledgement, told={"correlation_id": "m7"})
@@ -394,9 +395,7 @@ async def test_an_acknowledgement_that_its_sender_has_not_signed_is_buried(world
     forged = world.message(
         internal_type=InternalType.RECEIVE,
         content=b"",
-        related=message.message_id,
-        related_manifest_digest="ab" * 32,
-        event_time=world.clock.now(),
+        acknowledgements=(said(InternalType.RECEIVE, message.message_id, world.clock.now()),),
     )
 
     await world.deliver_raw(forged, body=Sealer(NORTH, holder(ALPHA).keys, Everybody()).seal(forged))
@@ -418,9 +417,69 @@ async def test_both_sides_keep_what_the_other_has_signed(world: World) -> None:
     assert set(proofs) == {InternalType.DELIVERY, InternalType.RECEIVE}
     for manifest in proofs.values():
         told = opened(framed(manifest, b""), by=NORTH)
-        assert (told.sender, told.related) == (HUB, sent.message_id)
-        assert told.related_manifest_digest == manifest_digest(entry.manifest)
-        assert told.related_digest == entry.digest
+        assert told.sender == HUB
+        assert [(each.kind, each.related) for each in told.acknowledgements] == [
+            (InternalType.DELIVERY, sent.message_id),
+            (InternalType.RECEIVE, sent.message_id),
+        ]
+        assert {each.manifest_digest for each in told.acknowledgements} == {manifest_digest(entry.manifest)}
+        assert {each.plain_digest for each in told.acknowledgements} == {entry.digest}
+
+
+async def test_what_is_acknowledged_together_is_signed_once(world: World) -> None:
+    await world.hub.stop()
+    for number in range(40):
+        await world.north.submit(HUB, f"points {number}", BusinessType.POINTS)
+    await world.run(2)
+    world.start(world.hub)
+    await world.run(5)
+
+    documents = [await world.north.status(f"points {number}") for number in range(40)]
+    proofs = [await world.north.store.outbox.proofs(each.message_id) for each in documents]
+    assert {each.state for each in documents} == {MessageState.RECEIVED}
+    assert [set(each) for each in proofs] == [{InternalType.DELIVERY, InternalType.RECEIVE}] * 40
+    assert len({manifest for each in proofs for manifest in each.values()}) < 10
+    assert world.hub.endpoint is not None
+    assert world.hub.endpoint.status().sent == 80
+
+
+async def test_what_one_partner_sent_is_in_no_list_for_another(world: World) -> None:
+    await world.hub.stop()
+    await world.north.submit(HUB, "points", BusinessType.POINTS)
+    await world.alpha.submit(HUB, "assets", BusinessType.ASSETS)
+    await world.run(2)
+    world.start(world.hub)
+    await world.run(3)
+
+    for component, document in ((world.north, "points"), (world.alpha, "assets")):
+        sent = await component.status(document)
+        proofs = await component.store.outbox.proofs(sent.message_id)
+        assert set(proofs) == {InternalType.DELIVERY, InternalType.RECEIVE}
+        for manifest in proofs.values():
+            told = opened(framed(manifest, b""), by=component.code)
+            assert {each.related for each in told.acknowledgements} == {sent.message_id}
+
+
+async def test_of_a_list_only_what_its_sender_may_say_is_believed(world: World) -> None:
+    await world.north.stop()
+    await world.alpha.stop()
+    await world.hub.submit(NORTH, "for north", BusinessType.ASSETS)
+    await world.hub.submit(ALPHA, "for alpha", BusinessType.FORESEEN)
+    await world.run(2)
+    mine, foreign = [await world.hub.status(document) for document in ("for north", "for alpha")]
+    (waiting,) = world.network.mailbox(NORTH, Queue.BULK).waiting
+    digest = manifest_digest(parted(waiting.body)[0])
+    listed = [
+        structs.replace(said(InternalType.RECEIVE, each.message_id, world.clock.now()), manifest_digest=digest)
+        for each in (mine, foreign)
+    ]
+    told = world.message(internal_type=InternalType.LIST, content=b"", acknowledgements=tuple(listed))
+
+    await world.deliver_raw(told)
+    await world.run(2)
+
+    assert await world.hub.state("for north") is MessageState.RECEIVED
+    assert await world.hub.state("for alpha") is MessageState.ACCEPTED
 
 
 async def test_a_partner_that_registers_later_gets_what_waited_for_it() -> None:
@@ -575,9 +634,7 @@ async def test_nobody_but_its_receiver_can_acknowledge_a_message(world: World) -
     forged = world.message(
         sender=ALPHA,
         internal_type=InternalType.RECEIVE,
-        related=message.message_id,
-        related_manifest_digest="ab" * 32,
-        event_time=world.clock.now(),
+        acknowledgements=(said(InternalType.RECEIVE, message.message_id, world.clock.now()),),
         content=b"",
     )
     world.start(world.hub)

@@ -1,5 +1,6 @@
 """Sealed messages: what comes back, whose certificates are used, and what is told when there is none."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hub.mades.codec import Limits, digest_of, parted
 from hub.mades.errors import CATALOGUE, MadesError
 from hub.mades.keyring import Keys, StaticCertificates
 from hub.mades.manifest import Compression, Scheme, manifest_digest
-from hub.mades.message import InternalType, Message
+from hub.mades.message import LIST_MAX, LISTED, Acknowledgement, InternalType, Message
 from hub.mades.pki import certificate_id
 from hub.mades.seal import NOTHING, Sealer
 from tests.sealed_world import (
@@ -20,8 +21,10 @@ from tests.sealed_world import (
     BRAVO,
     DAY,
     HUB,
+    LIST,
     NOON,
     NORTH,
+    SAID,
     STANDARD,
     TRACING,
     code_of,
@@ -32,13 +35,26 @@ from tests.sealed_world import (
     sealer,
 )
 
+
+def said(kinds: Collection[InternalType]) -> st.SearchStrategy[Acknowledgement]:
+    return st.builds(
+        lambda kind, related, digest, reason: structs.replace(
+            SAID, kind=kind, related=related, plain_digest=digest, reason=reason
+        ),
+        st.sampled_from(sorted(kinds)),
+        st.sampled_from(["m-7", "x" * 64]),
+        st.none() | st.just(NOTHING),
+        st.none() | st.sampled_from(sorted(CATALOGUE)),
+    )
+
+
 ACKNOWLEDGEMENTS = st.builds(
-    lambda kind, digest, reason: structs.replace(
-        ACKNOWLEDGEMENT, internal_type=kind, related_digest=digest, reason=reason
-    ),
-    st.sampled_from([InternalType.DELIVERY, InternalType.RECEIVE, InternalType.FAILURE, InternalType.TRACED]),
-    st.none() | st.just(NOTHING),
-    st.none() | st.sampled_from(sorted(CATALOGUE)),
+    lambda said: structs.replace(ACKNOWLEDGEMENT, internal_type=said.kind, acknowledgements=(said,)),
+    said([*LISTED, InternalType.TRACED]),
+)
+LISTS = st.builds(
+    lambda listed: structs.replace(LIST, acknowledgements=tuple(listed)),
+    st.lists(said(LISTED), min_size=2, max_size=LIST_MAX),
 )
 MESSAGES = st.builds(lambda content: structs.replace(STANDARD, content=content), st.binary(max_size=2000))
 
@@ -49,7 +65,7 @@ def why_not_sealed(message: Message, by: Sealer) -> str:
     return raised.value.code
 
 
-@given(message=MESSAGES | ACKNOWLEDGEMENTS | st.just(TRACING))
+@given(message=MESSAGES | ACKNOWLEDGEMENTS | LISTS | st.just(TRACING))
 def test_every_message_comes_back_as_it_was(message: Message) -> None:
     assert opened(sealer(NORTH).seal(message), sealer(HUB)) == message
 
@@ -99,7 +115,7 @@ def test_two_seals_of_a_message_differ_and_share_the_digest_of_the_content() -> 
     assert one.digest == other.digest
 
 
-@pytest.mark.parametrize("message", [ACKNOWLEDGEMENT, TRACING], ids=["acknowledgement", "tracing"])
+@pytest.mark.parametrize("message", [ACKNOWLEDGEMENT, LIST, TRACING], ids=["acknowledgement", "list", "tracing"])
 def test_acknowledgements_and_traces_are_signed_only(message: Message) -> None:
     envelope = sealer(HUB).look(sealer(NORTH).seal(message))
 
@@ -117,13 +133,28 @@ def test_a_document_is_deflated_before_it_is_encrypted_when_that_pays() -> None:
 
 
 def test_an_acknowledgement_needs_what_it_acknowledges() -> None:
-    bare = structs.replace(ACKNOWLEDGEMENT, related=None)
+    vague = structs.replace(SAID, manifest_digest=None)
 
-    assert why_not_sealed(bare, sealer(NORTH)) == "E-VALIDATION"
-    assert why_not_sealed(structs.replace(ACKNOWLEDGEMENT, related_manifest_digest=None), sealer(NORTH)) == (
-        "E-VALIDATION"
-    )
-    assert why_not_sealed(structs.replace(STANDARD, related="m-1"), sealer(NORTH)) == "E-VALIDATION"
+    for message, acknowledgements in (
+        (ACKNOWLEDGEMENT, ()),
+        (ACKNOWLEDGEMENT, (vague,)),
+        (ACKNOWLEDGEMENT, (SAID, SAID)),
+        (ACKNOWLEDGEMENT, (structs.replace(SAID, kind=InternalType.RECEIVE),)),
+        (STANDARD, (SAID,)),
+        (TRACING, (SAID,)),
+        (LIST, (SAID,)),
+        (LIST, (SAID,) * (LIST_MAX + 1)),
+        (LIST, (SAID, structs.replace(SAID, kind=InternalType.TRACED))),
+    ):
+        wrong = structs.replace(message, acknowledgements=acknowledgements)
+        assert why_not_sealed(wrong, sealer(NORTH)) == "E-VALIDATION"
+
+
+def test_the_longest_list_of_acknowledgements_fits_a_manifest() -> None:
+    longest = structs.replace(SAID, related="x" * 64, reason="!" * 200)
+    message = structs.replace(LIST, acknowledgements=(longest,) * LIST_MAX)
+
+    assert opened(sealer(NORTH).seal(message), sealer(HUB)) == message
 
 
 @pytest.mark.parametrize("field", ["message_id", "receiver", "business_type", "ba_message_id", "sender_application"])

@@ -20,6 +20,7 @@ from tests.sealed_world import (
     ALPHA,
     BRAVO,
     HUB,
+    LIST,
     NORTH,
     STANDARD,
     TRACING,
@@ -30,8 +31,17 @@ from tests.sealed_world import (
 )
 from tests.second_decoder import SecondDecoder
 
+
+def of_kind(message: Message, kind: InternalType) -> Message:
+    """The message with another internal type, which an acknowledgement says of itself as well."""
+    acknowledgements = message.acknowledgements
+    if len(acknowledgements) == 1:
+        acknowledgements = (structs.replace(acknowledgements[0], kind=kind),)
+    return structs.replace(message, internal_type=kind, acknowledgements=acknowledgements)
+
+
 MESSAGES = [
-    structs.replace(message, sender=sender, receiver=receiver, internal_type=kind)
+    of_kind(structs.replace(message, sender=sender, receiver=receiver), kind)
     for sender, receiver in ((NORTH, HUB), (NORTH, BRAVO), (BRAVO, HUB))
     for message, kinds in (
         (STANDARD, [InternalType.STANDARD]),
@@ -40,6 +50,7 @@ MESSAGES = [
             ACKNOWLEDGEMENT,
             [InternalType.DELIVERY, InternalType.RECEIVE, InternalType.FAILURE, InternalType.TRACED],
         ),
+        (LIST, [InternalType.LIST]),
     )
     for kind in kinds
 ]
@@ -126,7 +137,13 @@ def test_a_decoder_written_from_the_schema_reads_every_message(message: Message,
 
     decoder.check_signature(holders()[message.sender].signing)
     assert decoder.text("m:messageID") == message.message_id
-    assert decoder.text("m:acknowledgement/m:relatedManifestDigest") == (message.related_manifest_digest or "")
+    assert decoder.texts("m:acknowledgement/m:internalType") == (
+        [each.kind for each in message.acknowledgements] if message.internal_type is InternalType.LIST else []
+    )
+    assert decoder.texts("m:acknowledgement/m:relatedMessageID") == [each.related for each in message.acknowledgements]
+    assert decoder.texts("m:acknowledgement/m:relatedManifestDigest") == [
+        each.manifest_digest for each in message.acknowledgements
+    ]
     if message.internal_type is InternalType.STANDARD:
         assert decoder.content(holders()[message.receiver].encryption_key) == message.content
     else:

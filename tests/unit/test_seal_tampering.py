@@ -29,6 +29,7 @@ from tests.sealed_world import (
     BRAVO,
     DAY,
     HUB,
+    LIST,
     NOON,
     NORTH,
     STANDARD,
@@ -46,6 +47,7 @@ from tests.sealed_world import (
 M, DS = f"{{{NAMESPACE}}}", f"{{{SIGNATURE_NAMESPACE}}}"
 BODY = sealer(NORTH).seal(STANDARD)
 ACK_BODY = sealer(NORTH).seal(ACKNOWLEDGEMENT)
+LIST_BODY = sealer(NORTH).seal(LIST)
 NORTH_ID = certificate_id(holders()[NORTH].signing)
 Change = Callable[[etree._Element], object]
 
@@ -535,6 +537,54 @@ def test_an_acknowledgement_cannot_be_given_content_nor_a_document_go_unencrypte
     assert refused(signed_again(trace, adopt)) == "E-FORMAT"
     assert refused(signed_again(framed(parted(BODY)[0], b""), strip)) == "E-FORMAT"
     assert refused(signed_again(trace, setting("internalType", InternalType.DELIVERY))) == "E-FORMAT"
+
+
+def listing(*, kind: InternalType | None = None, of: InternalType | None = None) -> Change:
+    """Let the first acknowledgement say another kind, or none, and the message another internal type."""
+
+    def change(root: etree._Element) -> None:
+        said = next(root.iter("{*}acknowledgement"))
+        if kind is None:
+            said.remove(said[0])
+        else:
+            said[0].text = kind
+        if of is not None:
+            root[2].text = of
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        listing(),
+        listing(kind=InternalType.TRACED),
+        listing(kind=InternalType.LIST),
+        listing(kind=InternalType.RECEIVE, of=InternalType.RECEIVE),
+        lambda root: [root.remove(each) for each in list(root.iter("{*}acknowledgement"))[1:]],
+        lambda root: [root.remove(each) for each in list(root.iter("{*}acknowledgement"))],
+    ],
+)
+def test_a_list_of_another_form_is_refused_whoever_signed_it(change: Change) -> None:
+    assert refused(signed_again(LIST_BODY, change)) == "E-FORMAT"
+
+
+def test_an_acknowledgement_alone_says_only_once_what_it_is() -> None:
+    def repeat(root: etree._Element) -> None:
+        said = found(root, "acknowledgement")
+        said.insert(0, said.makeelement(f"{{{NAMESPACE}}}internalType"))
+        said[0].text = InternalType.FAILURE
+
+    assert refused(signed_again(ACK_BODY, repeat)) == "E-FORMAT"
+
+
+def test_nothing_in_a_list_can_be_changed_taken_out_or_moved() -> None:
+    def turn(root: etree._Element) -> None:
+        first, second = list(root.iter("{*}acknowledgement"))[:2]
+        second.addnext(first)
+
+    for change in (listing(kind=InternalType.FAILURE), turn, lambda root: root.remove(root[-4])):
+        assert refused(changed(LIST_BODY, change)) == "E-SIGNATURE"
 
 
 def test_a_message_is_bound_to_the_time_it_was_made_at() -> None:

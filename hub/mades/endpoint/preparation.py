@@ -1,28 +1,49 @@
 """From messages that are due to bytes that can leave: documents are rendered once, sealed once, and both are kept.
 
 A message is sealed anew only when its receiver prefers another certificate by now. Acknowledgements have no content and
-are not kept: signing them again says the same.
+are not kept: signing them again says the same. Those that are due together, for one receiver and business type, leave
+as one list with one signature (docs/decisions/014).
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
 from hub.errors import Unavailable
 from hub.mades.endpoint.seals import PASSING, Seals
 from hub.mades.errors import MadesError
-from hub.mades.message import InternalType, Message
+from hub.mades.message import LIST_MAX, Acknowledgement, InternalType, Message
+from hub.mades.seal import Closed
 from hub.ports import Clock, Outbox, OutgoingMessage, SealedMessage
 
 Render = Callable[[Sequence[OutgoingMessage]], Awaitable[Mapping[str, bytes]]]
-GiveUp = Callable[[OutgoingMessage, str], Awaitable[None]]
+GiveUp = Callable[[Sequence[OutgoingMessage], str], Awaitable[None]]
 
 PIECE_BYTES: Final = 4 * 2**20
 """Of sealed messages that are held at a time; one that is longer is held alone."""
 _BA_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9-]*")
+
+
+class Ready(Struct, frozen=True):
+    """What leaves as one: a document, or the acknowledgements for one receiver; `sealed` are its bytes."""
+
+    messages: Sequence[OutgoingMessage]
+    internal_type: InternalType
+    sealed: bytes
+
+    @property
+    def first(self) -> OutgoingMessage:
+        """All of it travels with the id, receiver and business type of this one."""
+        return self.messages[0]
+
+    @property
+    def expires(self) -> datetime:
+        """Until when it is worth delivering."""
+        return _expires(self.messages)
 
 
 class Preparation:
@@ -43,38 +64,52 @@ class Preparation:
         self._code, self._seals, self._outbox, self._clock = code, seals, outbox, clock
         self._render, self._retry, self._fail, self._log = render, retry, fail, log
 
-    async def ready(self, due: Sequence[OutgoingMessage]) -> AsyncIterator[Sequence[OutgoingMessage]]:
-        """Those that can leave, each with its `sealed` bytes; a piece at a time, so that no list fills the memory."""
-        prepared: list[OutgoingMessage] = []
+    async def ready(self, due: Sequence[OutgoingMessage]) -> AsyncIterator[Sequence[Ready]]:
+        """What can leave, documents first; a piece at a time, so that no long document fills the memory."""
+        piece: list[Ready] = []
         fresh: list[SealedMessage] = []
         size = 0
-        for message in due:
-            whole, sealed = await self._whole(message)
-            if whole is not None:
-                prepared.append(whole)
-                size += len(whole.sealed or b"")
+        for message in filter(_carries_document, due):
+            ready, sealed = await self._document(message)
+            if ready is not None:
+                piece.append(ready)
+                size += len(ready.sealed)
             if sealed is not None:
                 fresh.append(sealed)
             if size >= PIECE_BYTES:
                 await self._keep(fresh)
-                yield prepared
-                prepared, fresh, size = [], [], 0
+                yield piece
+                piece, fresh, size = [], [], 0
         await self._keep(fresh)
-        yield prepared
+        for messages in _for_one_receiver(due):
+            if acknowledgements := await self._acknowledgements(messages):
+                piece.append(acknowledgements)
+        yield piece
 
-    async def _whole(self, message: OutgoingMessage) -> tuple[OutgoingMessage | None, SealedMessage | None]:
-        """A message as it leaves, and what is to be kept of that; none when it cannot leave now."""
-        whole = message
-        if _carries_document(message) and message.body is None:
-            if (body := await self._rendered(message)) is None:
-                return None, None
-            whole = structs.replace(message, body=body)
-        if whole.sealed is not None and self._seals.is_for_present_certificate(whole, self._clock.now()):
-            return whole, None
-        sealed = await self._sealed(whole)
-        if sealed is None:
+    async def _document(self, message: OutgoingMessage) -> tuple[Ready | None, SealedMessage | None]:
+        """A document as it leaves, and what is to be kept of that; none when it cannot leave now."""
+        body = await self._rendered(message) if message.body is None else message.body
+        if body is None:
             return None, None
-        return structs.replace(whole, sealed=sealed.sealed), sealed if _carries_document(whole) else None
+        if message.sealed is not None and self._seals.is_for_present_certificate(message, self._clock.now()):
+            return Ready([message], InternalType.STANDARD, message.sealed), None
+        closed = await self._closed([message], self._carrying(message, body))
+        if closed is None:
+            return None, None
+        sealed = SealedMessage(
+            message_id=message.message_id,
+            body=body,
+            sealed=closed.body,
+            sealed_for=closed.certificate_id,
+            manifest_digest=closed.manifest_digest,
+        )
+        return Ready([message], InternalType.STANDARD, closed.body), sealed
+
+    async def _acknowledgements(self, messages: Sequence[OutgoingMessage]) -> Ready | None:
+        """Acknowledgements for one receiver as they leave; none when they cannot leave now."""
+        said = self._saying(messages)
+        closed = await self._closed(messages, said)
+        return Ready(messages, said.internal_type, closed.body) if closed else None
 
     async def _keep(self, fresh: Sequence[SealedMessage]) -> None:
         if fresh:
@@ -85,39 +120,31 @@ class Preparation:
         try:
             bodies = await self._render([message])
         except Unavailable as error:
-            await self._retry(message, f"E-STORE: {error}")
+            await self._retry([message], f"E-STORE: {error}")
             return None
         except Exception:
             self._log.exception("message.not_rendered", message=message.message_id)
             bodies = {}
         if message.message_id not in bodies:
-            await self._fail(message, "E-VALIDATION")
+            await self._fail([message], "E-VALIDATION")
         return bodies.get(message.message_id)
 
-    async def _sealed(self, message: OutgoingMessage) -> SealedMessage | None:
-        """The message with its seal; None when it has to wait, or never can leave."""
+    async def _closed(self, of: Sequence[OutgoingMessage], message: Message) -> Closed | None:
+        """The sealed message; None when what it is made of has to wait, or never can leave."""
         try:
-            closed = await self._seals.close(self._message(message))
+            return await self._seals.close(message)
         except MadesError as error:
             if error.code in PASSING:
-                await self._retry(message, str(error))
+                await self._retry(of, str(error))
             else:
                 self._log.error("message.refused", message=message.message_id, why=str(error))
-                await self._fail(message, error.code)
+                await self._fail(of, error.code)
             return None
-        return SealedMessage(
-            message_id=message.message_id,
-            body=message.body or b"",
-            sealed=closed.body,
-            sealed_for=closed.certificate_id,
-            manifest_digest=closed.manifest_digest,
-        )
 
-    def _message(self, message: OutgoingMessage) -> Message:
-        acknowledges = not _carries_document(message)
+    def _carrying(self, message: OutgoingMessage, body: bytes) -> Message:
         return Message(
             message_id=message.message_id,
-            internal_type=InternalType(message.internal_type),
+            internal_type=InternalType.STANDARD,
             sender=self._code,
             receiver=message.receiver,
             business_type=message.business_type,
@@ -126,14 +153,47 @@ class Preparation:
             # When it is sealed, not when it was accepted: the keys may have been renewed while it waited.
             generated=self._clock.now(),
             expires=message.expires,
-            related=message.related,
-            related_manifest_digest=message.related_manifest,
-            related_digest=message.related_digest,
-            event_time=message.accepted if acknowledges else None,
-            reason=message.reason if acknowledges else None,
-            content=message.body or b"",
+            content=body,
+        )
+
+    def _saying(self, messages: Sequence[OutgoingMessage]) -> Message:
+        first = messages[0]
+        return Message(
+            message_id=first.message_id,
+            internal_type=InternalType(first.internal_type) if len(messages) == 1 else InternalType.LIST,
+            sender=self._code,
+            receiver=first.receiver,
+            business_type=first.business_type,
+            generated=self._clock.now(),
+            expires=_expires(messages),
+            acknowledgements=tuple(map(_acknowledgement, messages)),
         )
 
 
 def _carries_document(message: OutgoingMessage) -> bool:
     return message.internal_type == InternalType.STANDARD
+
+
+def _for_one_receiver(due: Iterable[OutgoingMessage]) -> Iterable[Sequence[OutgoingMessage]]:
+    """The acknowledgements among them, those together that may leave as one."""
+    groups: dict[tuple[str, str], list[OutgoingMessage]] = {}
+    for message in due:
+        if not _carries_document(message):
+            groups.setdefault((message.receiver, message.business_type), []).append(message)
+    return (group[start : start + LIST_MAX] for group in groups.values() for start in range(0, len(group), LIST_MAX))
+
+
+def _acknowledgement(message: OutgoingMessage) -> Acknowledgement:
+    assert message.related is not None, "it acknowledges something"
+    return Acknowledgement(
+        kind=InternalType(message.internal_type),
+        related=message.related,
+        manifest_digest=message.related_manifest,
+        plain_digest=message.related_digest,
+        event_time=message.accepted,
+        reason=message.reason,
+    )
+
+
+def _expires(messages: Sequence[OutgoingMessage]) -> datetime:
+    return max(message.expires for message in messages)

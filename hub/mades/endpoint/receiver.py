@@ -144,7 +144,7 @@ class Receiver:
     async def _acknowledge(self, signed: Sequence[tuple[Letter, Verified]]) -> None:
         if not signed:
             return
-        received = [_acknowledgement(proof) for _, proof in signed]
+        received = [each for _, proof in signed for each in _acknowledgements(proof)]
         changed = await self._patiently(
             lambda: self._outbox.acknowledge(received, now=self._clock.now()), "acknowledgements"
         )
@@ -296,16 +296,18 @@ class Receiver:
         return await until_available(self._clock, self._log, work, what)
 
 
-def _acknowledgement(proof: Verified) -> ReceivedAcknowledgement:
-    message = proof.message
-    assert message.related is not None, "the schema of manifests demands it"
-    return ReceivedAcknowledgement(
-        related=message.related,
-        internal_type=message.internal_type,
-        sender=message.sender,
-        event_time=message.event_time or message.generated,
-        digest=message.related_digest,
-        manifest_digest=message.related_manifest_digest,
-        reason=message.reason,
-        manifest=proof.signed,
-    )
+def _acknowledgements(proof: Verified) -> list[ReceivedAcknowledgement]:
+    """What one message says; all of it has the same evidence."""
+    return [
+        ReceivedAcknowledgement(
+            related=said.related,
+            internal_type=said.kind,
+            sender=proof.message.sender,
+            event_time=said.event_time,
+            digest=said.plain_digest,
+            manifest_digest=said.manifest_digest,
+            reason=said.reason,
+            manifest=proof.signed,
+        )
+        for said in proof.message.acknowledgements
+    ]

@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from hub.errors import Unavailable
 from hub.mades.endpoint.patience import LONGEST_PAUSE_S, pause_s, rest, until_available
-from hub.mades.endpoint.preparation import Preparation, Render
+from hub.mades.endpoint.preparation import Preparation, Ready, Render
 from hub.mades.endpoint.seals import Seals
 from hub.mades.message import InternalType
 from hub.ports import Clock, Outbox, OutgoingMessage, Publication, Refused, Transport, Unroutable
@@ -61,7 +61,7 @@ class Sender:
             outbox=outbox,
             clock=clock,
             render=render,
-            retry=lambda message, why: self._retry([message], why, longest_s=UNLISTED_S),
+            retry=lambda messages, why: self._retry(messages, why, longest_s=UNLISTED_S),
             fail=self._fail,
             log=log,
         )
@@ -129,48 +129,48 @@ class Sender:
         # The next message of a document waits for the one before; acknowledgements wait for nothing.
         return len(due) == BATCH or any(message.document for message in due)
 
-    async def _send(self, ready: Sequence[OutgoingMessage]) -> None:
+    async def _send(self, ready: Sequence[Ready]) -> None:
         window = asyncio.Semaphore(WINDOW)
         async with asyncio.TaskGroup() as tasks:
             lines = [
                 tasks.create_task(self._send_in_order(line, window), name=f"{self._code}.send")
                 for line in _by_document(ready)
             ]
-        confirmed = [message_id for line in lines for message_id in line.result()]
+        confirmed = [message for line in lines for message in line.result()]
         if confirmed:
-            await self._outbox.transported(confirmed, now=self._clock.now())
+            await self._outbox.transported([each.message_id for each in confirmed], now=self._clock.now())
             self.sent += len(confirmed)
             self.trouble = None
 
-    async def _send_in_order(self, line: Sequence[OutgoingMessage], window: asyncio.Semaphore) -> list[str]:
-        """Publish messages of one document; after one that must wait, the rest wait too. Returns the confirmed ids."""
-        confirmed = []
-        for position, message in enumerate(line):
+    async def _send_in_order(self, line: Sequence[Ready], window: asyncio.Semaphore) -> list[OutgoingMessage]:
+        """Publish messages of one document; after one that must wait, the rest wait too. Returns the confirmed."""
+        confirmed: list[OutgoingMessage] = []
+        for position, ready in enumerate(line):
+            waiting = [message for each in line[position:] for message in each.messages]
             try:
                 async with window:
-                    await self._publish(message)
+                    await self._publish(ready)
             except Refused as error:
-                self._log.error("message.refused", message=message.message_id, why=str(error))
-                await self._fail(message, "E-BROKER-REFUSED")
+                self._log.error("message.refused", message=ready.first.message_id, why=str(error))
+                await self._fail(ready.messages, "E-BROKER-REFUSED")
             except (Unavailable, Unroutable) as error:
                 self.trouble = str(error)
                 code = "E-UNROUTABLE" if isinstance(error, Unroutable) else "E-BROKER-DOWN"
-                await self._retry(line[position:], f"{code}: {error}")
+                await self._retry(waiting, f"{code}: {error}")
                 if isinstance(error, Unavailable):
-                    self._put_off.update(each.message_id for each in line[position:])
+                    self._put_off.update(message.message_id for message in waiting)
                 break
             except Exception as error:  # ours or the library's; the other messages leave all the same
-                self._log.exception("message.not_published", message=message.message_id)
-                await self._retry(line[position:], f"E-BROKER-DOWN: {error!r}")
+                self._log.exception("message.not_published", message=ready.first.message_id)
+                await self._retry(waiting, f"E-BROKER-DOWN: {error!r}")
                 break
             else:
-                confirmed.append(message.message_id)
-                self._trace(message)
+                confirmed += ready.messages
+                if ready.internal_type is InternalType.STANDARD:
+                    self._trace(ready.first)
         return confirmed
 
     def _trace(self, message: OutgoingMessage) -> None:
-        if message.internal_type != InternalType.STANDARD:
-            return
         origin = self._origin_of(message)
         self._traces(
             Span(
@@ -183,19 +183,19 @@ class Sender:
             )
         )
 
-    async def _publish(self, message: OutgoingMessage) -> None:
-        assert message.sealed is not None, "only what is ready is published"
+    async def _publish(self, ready: Ready) -> None:
+        first = ready.first
         await self._transport.publish(
             Publication(
-                message_id=message.message_id,
-                internal_type=message.internal_type,
+                message_id=first.message_id,
+                internal_type=ready.internal_type,
                 sender=self._code,
-                receiver=message.receiver,
-                business_type=message.business_type,
-                urgent=message.urgent,
-                ttl_s=max(0.0, (message.expires - self._clock.now()).total_seconds()),
-                body=message.sealed,
-                correlation_id=message.related,
+                receiver=first.receiver,
+                business_type=first.business_type,
+                urgent=first.urgent,
+                ttl_s=max(0.0, (ready.expires - self._clock.now()).total_seconds()),
+                body=ready.sealed,
+                correlation_id=None if ready.internal_type is InternalType.LIST else first.related,
             )
         )
 
@@ -209,15 +209,16 @@ class Sender:
         with suppress(Unavailable):
             await self._outbox.retry([message.message_id for message in messages], at=at, reason=reason)
 
-    async def _fail(self, message: OutgoingMessage, reason: str) -> None:
-        self.failed[reason] += 1
+    async def _fail(self, messages: Sequence[OutgoingMessage], reason: str) -> None:
+        self.failed[reason] += len(messages)
         with suppress(Unavailable):
-            await self._outbox.fail(message.message_id, component=self._code, reason=reason, now=self._clock.now())
+            for message in messages:
+                await self._outbox.fail(message.message_id, component=self._code, reason=reason, now=self._clock.now())
 
 
-def _by_document(messages: Iterable[OutgoingMessage]) -> list[list[OutgoingMessage]]:
-    lines: dict[str, list[OutgoingMessage]] = {}
-    for message in messages:
-        business = message.internal_type == InternalType.STANDARD
-        lines.setdefault(f"document {message.document}" if business else message.message_id, []).append(message)
+def _by_document(ready: Iterable[Ready]) -> list[list[Ready]]:
+    lines: dict[str, list[Ready]] = {}
+    for each in ready:
+        is_document = each.internal_type is InternalType.STANDARD
+        lines.setdefault(f"document {each.first.document}" if is_document else each.first.message_id, []).append(each)
     return list(lines.values())

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import uuid4
 
 from hub.mades.endpoint.seals import Seals
-from hub.mades.message import BusinessType, InternalType, Message
+from hub.mades.message import Acknowledgement, BusinessType, InternalType, Message
 from hub.mades.seal import Verified
 from hub.ports import Publication, Transport
 
@@ -37,9 +37,7 @@ async def trace(
         business_type=business_type,
         generated=now,
         expires=now + TRACE_EXPIRY,
-        related=answers.message.message_id if answers else None,
-        related_manifest_digest=answers.manifest_digest if answers else None,
-        event_time=now if answers else None,
+        acknowledgements=(_answer(answers, now),) if answers else (),
     )
     await transport.publish(
         Publication(
@@ -53,4 +51,13 @@ async def trace(
             body=(await seals.close(message)).body,
             correlation_id=message.related,
         )
+    )
+
+
+def _answer(asked: Verified, now: datetime) -> Acknowledgement:
+    return Acknowledgement(
+        kind=InternalType.TRACED,
+        related=asked.message.message_id,
+        manifest_digest=asked.manifest_digest,
+        event_time=now,
     )
