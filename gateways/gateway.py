@@ -11,6 +11,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, Literal
@@ -34,6 +35,7 @@ from gateways.identity import Identity
 from gateways.inbound import Inbound, set_aside
 from gateways.outbound import Outbound
 from gateways.pages import Pages, Sources
+from gateways.positions import Positions
 from gateways.reading import Reader
 from gateways.rest import Door, Route
 from gateways.rows import Outgoing
@@ -133,11 +135,12 @@ class Gateway:
             quarantine=set_aside,
             leaving=self.endpoint.wake,
         )
+        self._positions = Positions(store.tokens, clock)
         self.reader = Reader(
             store.rows,
             Scope(who.audience),
             feed=Feed(store.rows, self.bells, clock),
-            tokens=store.tokens,
+            positions=self._positions,
             clock=clock,
             page_max=chosen.http.page_max,
         )
@@ -184,6 +187,7 @@ class Gateway:
                     ("endpoint", self.endpoint.run()),
                     ("failures", self._look_after_failures()),
                     ("collected", self._note_collected()),
+                    ("positions", self._positions.run()),
                     ("beat", self._beat()),
                 )
             ]
@@ -193,6 +197,8 @@ class Gateway:
                 await self._close(runner)
             for loop in loops:
                 loop.cancel()
+            with suppress(Unavailable):
+                await self._positions.store()
             self.desk.stop()
             await desk
         log.info("gateway.stopped", position=self.desk.position)

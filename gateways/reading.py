@@ -14,12 +14,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from documents.values import Instant, Interval
+from gateways.positions import Positions
 from gateways.problems import ProblemError
 from gateways.rest import Call, Query
 from hub.feed import BadCursor, Cursor, Feed
 from hub.ports import Clock, Item, RowReader, Scope
-from hub.store.memory import MemoryTokens
-from hub.store.tokens import PostgresTokens
 
 R = TypeVar("R", bound=Struct)
 VERSION: Final = 1
@@ -69,11 +68,11 @@ class Reader:
         scope: Scope,
         *,
         feed: Feed,
-        tokens: PostgresTokens | MemoryTokens,
+        positions: Positions,
         clock: Clock,
         page_max: int,
     ) -> None:
-        self._rows, self._scope, self._feed, self._tokens = rows, scope, feed, tokens
+        self._rows, self._scope, self._feed, self._positions = rows, scope, feed, positions
         self._clock, self._page_max = clock, page_max
 
     async def get(self, view: str, key: str, kind: type[R]) -> Found[R] | None:
@@ -149,7 +148,7 @@ class Reader:
             )
             found = [_found(item, kind) for item in items]
             position = items[-1].sequence if items else position
-        await self._tokens.set_positions({(call.token.fingerprint, view): position})
+        self._positions.note(call.token.fingerprint, view, position)
         return found, Cursor(view, VERSION, position).encode()
 
     def limit(self, query: PageQuery) -> int:
@@ -162,7 +161,7 @@ class Reader:
         if after == BEGINNING:
             return 0
         if after is None:
-            return (await self._tokens.positions(call.token.fingerprint)).get(view)
+            return await self._positions.of(call.token.fingerprint, view)
         try:
             cursor = Cursor.decode(after, view=view)
         except BadCursor as error:

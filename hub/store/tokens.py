@@ -1,6 +1,5 @@
 """Bearer tokens, hashed at rest, with what each was last answered; and clients' idempotency keys."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -38,8 +37,6 @@ class PostgresTokens:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._due: dict[tuple[str, str], int] = {}
-        self._turn = asyncio.Lock()
 
     async def record(
         self, secret: str, *, participant: Identifier, label: str, now: datetime, expires: datetime | None = None
@@ -72,25 +69,7 @@ class PostgresTokens:
         return {record["view"]: record["sequence"] for record in records}
 
     async def set_positions(self, positions: Mapping[tuple[str, str], int]) -> None:
-        """Remember sequences by (fingerprint, view); a position never goes back. Raises Unavailable.
-
-        What waits for its turn meanwhile is written by whoever has it: many answers at once are one commit.
-        """
-        self._owe(positions)
-        async with self._turn:
-            if self._due.keys() & positions.keys():
-                due, self._due = self._due, {}
-                try:
-                    await self._write(due)
-                except BaseException:
-                    self._owe(due)
-                    raise
-
-    def _owe(self, positions: Mapping[tuple[str, str], int]) -> None:
-        for key, sequence in positions.items():
-            self._due[key] = max(sequence, self._due.get(key, 0))
-
-    async def _write(self, positions: Mapping[tuple[str, str], int]) -> None:
+        """Remember sequences by (fingerprint, view); a position never goes back. Raises Unavailable."""
         hashes = [bytes.fromhex(fingerprint) for fingerprint, _ in positions]
         await self._database.execute("set_positions", hashes, [view for _, view in positions], list(positions.values()))
 
