@@ -28,6 +28,8 @@ class OutgoingMessage(Struct, frozen=True, kw_only=True):
 
     An acknowledgement (`internal_type` other than STANDARD_MESSAGE) has no source: `related`, `related_digest` (of the
     document) and `related_manifest` (of the signed manifest) say what it acknowledges.
+
+    `followed`: when it was claimed, another message of its document waited behind it.
     """
 
     message_id: str
@@ -48,6 +50,7 @@ class OutgoingMessage(Struct, frozen=True, kw_only=True):
     related_digest: str | None = None
     related_manifest: str | None = None
     reason: str | None = None
+    followed: bool = False
 
 
 class SealedMessage(Struct, frozen=True, kw_only=True):

@@ -55,13 +55,16 @@ class MemoryOutbox:
         """Lease what is due of one kind, oldest first, never ahead of an unsent one of the same document (R28)."""
         first: dict[tuple[str, str], Outgoing] = {}
         unsent = [outgoing for outgoing in self._queue.values() if outgoing.due is not None]
+        last: dict[tuple[str, str], Outgoing] = {}
         for outgoing in unsent:
             first.setdefault(outgoing.document, outgoing)
+            last[outgoing.document] = outgoing
         free = [o for o in unsent if o.claimable(now) and (not o.message.document or first[o.document] is o)]
         chosen = [outgoing for outgoing in free if outgoing.message.urgent == urgent][:limit]
         for outgoing in chosen:
             outgoing.lease_until, outgoing.sent = now + timedelta(seconds=lease_s), now
-            outgoing.change(attempts=outgoing.message.attempts + 1)
+            followed = bool(outgoing.message.document) and last[outgoing.document] is not outgoing
+            outgoing.change(attempts=outgoing.message.attempts + 1, followed=followed)
         return [outgoing.message for outgoing in chosen]
 
     async def release(self) -> int:

@@ -8,7 +8,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -25,9 +24,6 @@ from hub.ports import (
 from hub.store.codec import digest_of
 from hub.store.database import SQL, Database
 from hub.store.sending import ARRIVED, LOST, PATIENCE_S, RESENDINGS, MridOf, genuine, parts
-
-if TYPE_CHECKING:
-    from hub.store.database import Connection
 
 
 class PostgresOutbox:
@@ -78,23 +74,14 @@ class PostgresOutbox:
 
         One that does not come from the message's receiver, or is about other bytes, changes nothing.
         """
-        changed: dict[str, dict[str, Any]] = {}  # a record of out_message
-        taken: list[ReceivedAcknowledgement] = []
-        related = [acknowledgement.related for acknowledgement in acknowledgements]
-        async with self._turn, self._database.transaction() as connection:
-            records = await connection.fetch(SQL["acknowledged"], related)
-            messages = {record["message_id"]: dict(record) for record in records}
-            for acknowledgement in acknowledgements:
-                message = messages.get(acknowledgement.related)
-                if message is None or not genuine(
-                    acknowledgement, message["receiver"], message["digest"], message["manifests"]
-                ):
-                    continue
-                taken.append(acknowledgement)
-                if _fold(message, acknowledgement):
-                    changed[message["message_id"]] = message
-            await _keep(connection, list(changed.values()), taken)
-        return list(dict.fromkeys(message["document"] for message in changed.values()))
+        async with self._turn:
+            while True:
+                related = [acknowledgement.related for acknowledgement in acknowledgements]
+                records = await self._database.fetch("acknowledged", related)
+                folded = _Folded(records, acknowledgements)
+                # Whoever moved a state in between has moved it for good: look again.
+                if await self._database.value("acknowledge", *folded.columns()) == len(folded.changed):
+                    return folded.documents()
 
     async def enqueue_failure(
         self,
@@ -194,51 +181,68 @@ class PostgresOutbox:
         }
 
 
-def _fold(message: dict[str, Any], acknowledgement: ReceivedAcknowledgement) -> bool:
-    """Fold one acknowledgement into the record of its message; whether the state changed."""
-    before = MessageState(message["state"])
-    after = fold_acknowledgement(
-        before,
-        acknowledgement.internal_type,
-        reason=message["reason"],
-        event_time=acknowledgement.event_time,
-        expires=message["expires"],
-    )
-    if after is not before:
-        message["state"], message["reason"] = after, acknowledgement.reason
-    return after is not before
+class _Folded:
+    """Acknowledgements folded into records of `out_message`: which states change, and what is kept of it."""
+
+    def __init__(self, records: Sequence[asyncpg.Record], acknowledgements: Sequence[ReceivedAcknowledgement]) -> None:
+        self._before = {record["message_id"]: record for record in records}
+        self._state = {message_id: MessageState(record["state"]) for message_id, record in self._before.items()}
+        self._reason: dict[str, str | None] = {key: record["reason"] for key, record in self._before.items()}
+        self._taken = [each for each in acknowledgements if self._is_genuine(each)]
+        for each in self._taken:
+            self._fold(each)
+
+    @property
+    def changed(self) -> list[str]:
+        """The ids of messages whose state changes."""
+        return [key for key, record in self._before.items() if self._state[key] is not MessageState(record["state"])]
+
+    def documents(self) -> list[str]:
+        """What they carried, each once, in the order of the acknowledgements."""
+        changed = set(self.changed)
+        related = (each.related for each in self._taken if each.related in changed)
+        return list(dict.fromkeys(self._before[message_id]["document"] for message_id in related))
+
+    def columns(self) -> Sequence[Sequence[object]]:
+        """The arguments of the query `acknowledge`."""
+        states = [(key, self._before[key]["state"], self._state[key].value, self._reason[key]) for key in self.changed]
+        story = [
+            (each.related, each.event_time, each.sender, ARRIVED[each.internal_type], each.reason or "")
+            for each in self._taken
+        ]
+        lists, proofs = self._evidence()
+        return (*_columns(states, 4), *_columns(lists, 2), *_columns(proofs, 4), *_columns(story, 5))
+
+    def _evidence(self) -> tuple[list[tuple[str, bytes]], list[tuple[str, str, bytes, str | None]]]:
+        """Signed manifests that say several things, and what proves what: one of those by digest, or itself."""
+        said = [(each.related, each.internal_type, each.manifest) for each in self._taken if each.manifest is not None]
+        counts = Counter(manifest for _, _, manifest in said)
+        lists = {manifest: digest_of(manifest) for manifest, count in counts.items() if count > 1}
+        proofs = [
+            (message, kind, b"" if manifest in lists else manifest, lists.get(manifest))
+            for message, kind, manifest in said
+        ]
+        return [(digest, manifest) for manifest, digest in lists.items()], proofs
+
+    def _is_genuine(self, said: ReceivedAcknowledgement) -> bool:
+        about = self._before.get(said.related)
+        return about is not None and genuine(said, about["receiver"], about["digest"], about["manifests"])
+
+    def _fold(self, said: ReceivedAcknowledgement) -> None:
+        before = self._state[said.related]
+        after = fold_acknowledgement(
+            before,
+            said.internal_type,
+            reason=self._reason[said.related],
+            event_time=said.event_time,
+            expires=self._before[said.related]["expires"],
+        )
+        if after is not before:
+            self._state[said.related], self._reason[said.related] = after, said.reason
 
 
-async def _keep(
-    connection: "Connection", changed: Sequence[dict[str, Any]], taken: Sequence[ReceivedAcknowledgement]
-) -> None:
-    """Store what messages have become, and the acknowledgements that say so."""
-    states = [(each["message_id"], each["state"], each["reason"]) for each in changed]
-    story = [
-        (each.related, each.event_time, each.sender, ARRIVED[each.internal_type], each.reason or "") for each in taken
-    ]
-    for query, records in (("fold", states), ("trace_once", story)):
-        if records:
-            await connection.execute(SQL[query], *_columns(records))
-    await _keep_evidence(connection, taken)
-
-
-async def _keep_evidence(connection: "Connection", taken: Sequence[ReceivedAcknowledgement]) -> None:
-    """Store the signed manifests; one that says several things once."""
-    said = [(each.related, each.internal_type, each.manifest) for each in taken if each.manifest is not None]
-    if not said:
-        return
-    counts = Counter(manifest for _, _, manifest in said)
-    lists = {manifest: digest_of(manifest) for manifest, count in counts.items() if count > 1}
-    proofs = [
-        (message, kind, b"", lists[manifest]) if manifest in lists else (message, kind, manifest, None)
-        for message, kind, manifest in said
-    ]
-    await connection.execute(SQL["keep_acknowledgements"], list(lists.values()), list(lists), *_columns(proofs))
-
-
-def _columns(records: Sequence[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*records, strict=True)]
+def _columns(records: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:
+    return [[record[place] for record in records] for place in range(count)]
 
 
 def _message(record: asyncpg.Record) -> OutgoingMessage:
@@ -262,6 +266,7 @@ def _message(record: asyncpg.Record) -> OutgoingMessage:
         related_digest=record["related_digest"],
         related_manifest=record["related_manifest"],
         reason=record["reason"],
+        followed=record.get("followed", False),
     )
 
 

@@ -83,7 +83,11 @@ with chosen as (
     from chosen where message.message_id = chosen.message_id
     returning message.*
 )
-select * from leased order by queued
+select leased.*, leased.document <> '' and exists (
+    select from out_message as later
+    where later.due is not null and later.receiver = leased.receiver and later.document = leased.document
+      and later.queued > leased.queued) as followed
+from leased order by queued
 
 -- name: sealed
 -- message ids, bodies, sealed bytes, their certificates, digests of their manifests: the first body stays
@@ -121,45 +125,46 @@ with failed as (
 insert into trace (message_id, at, component, state, details) select message_id, $2, $3, 'FAILED', $4 from failed
 
 -- name: acknowledged
--- related message ids, their receivers; locked until their states are folded
+-- related message ids, their receivers
 select message_id, document, receiver, state, reason, expires, encode(sha256(body), 'hex') as digest, manifests from out_message
-where message_id = any ($1) and related is null order by message_id for update
+where message_id = any ($1) and related is null
 
--- name: fold
--- message ids, states, reasons
-update out_message as message set state = new.state, reason = new.reason,
-    due = case when new.state in ('RECEIVED', 'FAILED') then null else due end,
-    lease_until = case when new.state in ('RECEIVED', 'FAILED') then null else lease_until end
-from unnest($1::text[], $2::text[], $3::text[]) as new (message_id, state, reason)
-where message.message_id = new.message_id
-
--- name: keep_acknowledgements
--- digests and signed manifests that say several things; message ids, internal types, signed manifest or digest of such a one
-with lists as (
-    insert into acknowledgement_list (digest, manifest) select * from unnest($1::text[], $2::bytea[]) on conflict do nothing
+-- name: acknowledge
+-- message ids, states as they were read, new states, reasons; digests and signed manifests that say several things;
+-- message ids, internal types, signed manifests or digests of such; message ids, at, components, states, details of the
+-- story, of the same step the first only. How many messages were still in the state that was read
+with folded as (
+    update out_message as message set state = new.state, reason = new.reason,
+        due = case when new.state in ('RECEIVED', 'FAILED') then null else due end,
+        lease_until = case when new.state in ('RECEIVED', 'FAILED') then null else lease_until end
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new (message_id, was, state, reason)
+    where message.message_id = new.message_id and message.state = new.was
+    returning message.message_id
+), lists as (
+    insert into acknowledgement_list (digest, manifest) select * from unnest($5::text[], $6::bytea[]) on conflict do nothing
+), proofs as (
+    insert into acknowledgement (message_id, internal_type, manifest, list)
+    select * from unnest($7::text[], $8::text[], $9::bytea[], $10::text[]) on conflict do nothing
+), story as (
+    insert into trace (message_id, at, component, state, details)
+    select message_id, at, component, state, details from (
+        select distinct on (message_id, component, state) *
+        from unnest($11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::text[])
+            with ordinality as told (message_id, at, component, state, details, place)
+        order by message_id, component, state, place
+    ) as told
+    where not exists (
+        select from trace as known
+        where known.message_id = told.message_id and known.component = told.component and known.state = told.state)
+    order by place
 )
-insert into acknowledgement (message_id, internal_type, manifest, list)
-select * from unnest($3::text[], $4::text[], $5::bytea[], $6::text[]) on conflict do nothing
+select count(*) from folded
 
 -- name: proofs
 -- message id
 select internal_type, coalesce(list.manifest, said.manifest) as manifest
 from acknowledgement as said left join acknowledgement_list as list on list.digest = said.list
 where message_id = $1 order by internal_type
-
--- name: trace_once
--- message ids, at, components, states, details: of the same step the first only
-insert into trace (message_id, at, component, state, details)
-select message_id, at, component, state, details from (
-    select distinct on (message_id, component, state) *
-    from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[])
-        with ordinality as told (message_id, at, component, state, details, place)
-    order by message_id, component, state, place
-) as told
-where not exists (
-    select from trace as known
-    where known.message_id = told.message_id and known.component = told.component and known.state = told.state)
-order by place
 
 -- name: enqueue_failure
 -- message id, receiver, business type, now, related, its digest, its manifest's, reason; one for (receiver, related), due again on a repeat

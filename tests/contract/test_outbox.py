@@ -23,7 +23,9 @@ from hub.ports import (
     SealedMessage,
     Sending,
 )
-from tests.fixtures_store import COMPONENT, Doors, Store
+from hub.store.database import Database
+from hub.store.postgres import PostgresStore
+from tests.fixtures_store import COMPONENT, DatabaseUrl, Doors, Store
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 ALPHA, BRAVO = Identifier("A01:ALPHA"), Identifier("A01:BRAVO")
@@ -376,6 +378,23 @@ async def test_the_signed_acknowledgements_are_kept_as_they_first_came(store: St
     assert await store.outbox.proofs("unknown") == {}
 
 
+async def test_a_claimed_message_says_whether_another_of_its_document_waits_behind_it(store: Store) -> None:
+    await keep(
+        store, leaving("d1"), leaving("d2"), leaving("d1"), leaving("d1", audience=BRAVO), inbox=[taken_in("m1")]
+    )
+
+    claimed = await claim(store)
+    assert [(each.document, each.receiver, each.followed) for each in claimed if each.document] == [
+        ("d1", ALPHA, True),
+        ("d2", ALPHA, False),
+        ("d1", BRAVO, False),
+    ]
+    assert not any(each.followed for each in claimed if not each.document)
+
+    await store.outbox.transported([each.message_id for each in claimed], now=NOW)
+    assert [(each.document, each.followed) for each in await claim(store)] == [("d1", False)]
+
+
 async def test_a_manifest_that_says_several_things_proves_each_of_them(store: Store) -> None:
     await keep(store, leaving("d1"), leaving("d2"))
     one, other = await publish(store)
@@ -392,6 +411,34 @@ async def test_a_manifest_that_says_several_things_proves_each_of_them(store: St
     both = {InternalType.DELIVERY: b"signed: all of it", InternalType.RECEIVE: b"signed: all of it"}
     assert await store.outbox.proofs(one.message_id) == {**both, InternalType.FAILURE: b"signed: this alone"}
     assert await store.outbox.proofs(other.message_id) == both
+
+
+@pytest.mark.parametrize(("reason", "ends"), [("E-EXPIRED", MessageState.RECEIVED), ("E-BROKER", MessageState.FAILED)])
+async def test_a_state_that_another_process_moves_meanwhile_is_folded_anew(
+    database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch, reason: str, ends: MessageState
+) -> None:
+    url = await database_url()
+    async with (
+        await PostgresStore.open(url, component=COMPONENT) as ours,
+        await PostgresStore.open(url, component=COMPONENT) as other,
+    ):
+        await keep(ours, leaving("d1"))
+        (message,) = await publish(ours)
+        looks = []
+        fetch = Database.fetch
+
+        async def overtaken(database: Database, query: str, *arguments: object) -> Sequence[object]:
+            found = await fetch(database, query, *arguments)
+            if query == "acknowledged":
+                looks.append(query)
+                await other.outbox.fail(message.message_id, component="other", reason=reason, now=NOW)
+            return found
+
+        monkeypatch.setattr(Database, "fetch", overtaken)
+        changed = await ours.outbox.acknowledge([acknowledgement(message.message_id, InternalType.RECEIVE)], now=NOW)
+
+        assert (len(looks), (await status(ours)).state) == (2, ends)
+        assert changed == (["d1"] if ends is MessageState.RECEIVED else [])
 
 
 async def test_acknowledgements_name_the_manifest_they_are_about(store: Store) -> None:

@@ -426,6 +426,22 @@ async def test_both_sides_keep_what_the_other_has_signed(world: World) -> None:
         assert {each.plain_digest for each in told.acknowledgements} == {entry.digest}
 
 
+async def test_of_urgent_documents_made_together_one_that_cannot_be_made_fails_alone(world: World) -> None:
+    await world.hub.stop()
+    world.hub.faults["render bad"] = [ValueError("no such row"), ValueError("no such row")]
+    for document in ("one", "bad", "two"):
+        await world.hub.submit(ALPHA, document, BusinessType.FORESEEN)
+    world.start(world.hub)
+
+    await world.run(2)
+
+    assert sorted(world.alpha.effects) == ["one", "two"]
+    bad = await world.hub.status("bad")
+    assert (bad.state, bad.reason) == (MessageState.FAILED, "E-VALIDATION")
+    assert world.hub.endpoint is not None
+    assert world.hub.endpoint.status().failed == {"E-VALIDATION": 1}
+
+
 async def test_what_is_acknowledged_together_is_signed_once(world: World) -> None:
     await world.hub.stop()
     for number in range(40):

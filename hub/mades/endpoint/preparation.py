@@ -6,7 +6,7 @@ as one list with one signature (docs/decisions/014).
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -23,6 +23,8 @@ from hub.ports import Clock, Outbox, OutgoingMessage, SealedMessage
 Render = Callable[[Sequence[OutgoingMessage]], Awaitable[Mapping[str, bytes]]]
 GiveUp = Callable[[Sequence[OutgoingMessage], str], Awaitable[None]]
 
+RENDERED_TOGETHER: Final = 8
+"""Urgent documents made from one look at the store. Most are short; each may be as long as a message carries."""
 PIECE_BYTES: Final = 4 * 2**20
 """Of sealed messages that are held at a time; one that is longer is held alone."""
 _BA_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9-]*")
@@ -69,28 +71,26 @@ class Preparation:
         piece: list[Ready] = []
         fresh: list[SealedMessage] = []
         size = 0
-        for message in filter(_carries_document, due):
-            ready, sealed = await self._document(message)
-            if ready is not None:
-                piece.append(ready)
-                size += len(ready.sealed)
-            if sealed is not None:
-                fresh.append(sealed)
-            if size >= PIECE_BYTES:
-                await self._keep(fresh)
-                yield piece
-                piece, fresh, size = [], [], 0
+        for together in _rendered_together(due):
+            for message, body in await self._bodies(together):
+                ready, sealed = await self._document(message, body)
+                if ready is not None:
+                    piece.append(ready)
+                    size += len(ready.sealed)
+                if sealed is not None:
+                    fresh.append(sealed)
+                if size >= PIECE_BYTES:
+                    await self._keep(fresh)
+                    yield piece
+                    piece, fresh, size = [], [], 0
         await self._keep(fresh)
         for messages in _for_one_receiver(due):
             if acknowledgements := await self._acknowledgements(messages):
                 piece.append(acknowledgements)
         yield piece
 
-    async def _document(self, message: OutgoingMessage) -> tuple[Ready | None, SealedMessage | None]:
+    async def _document(self, message: OutgoingMessage, body: bytes) -> tuple[Ready | None, SealedMessage | None]:
         """A document as it leaves, and what is to be kept of that; none when it cannot leave now."""
-        body = await self._rendered(message) if message.body is None else message.body
-        if body is None:
-            return None, None
         if message.sealed is not None and self._seals.is_for_present_certificate(message, self._clock.now()):
             return Ready([message], InternalType.STANDARD, message.sealed), None
         closed = await self._closed([message], self._carrying(message, body))
@@ -115,19 +115,34 @@ class Preparation:
         if fresh:
             await self._outbox.sealed(fresh)
 
-    async def _rendered(self, message: OutgoingMessage) -> bytes | None:
-        """The document of a message; None when it has to wait, or cannot be made."""
+    async def _bodies(self, messages: Sequence[OutgoingMessage]) -> Sequence[tuple[OutgoingMessage, bytes]]:
+        """The documents of messages, without those that have to wait or cannot be made."""
+        bodies = {message.message_id: message.body for message in messages if message.body is not None}
+        bare = [message for message in messages if message.body is None]
         try:
-            bodies = await self._render([message])
+            rendered = await self._rendered(bare)
         except Unavailable as error:
-            await self._retry([message], f"E-STORE: {error}")
-            return None
+            await self._retry(bare, f"E-STORE: {error}")
+        else:
+            bodies |= rendered
+            if missing := [message for message in bare if message.message_id not in rendered]:
+                await self._fail(missing, "E-VALIDATION")
+        return [(message, bodies[message.message_id]) for message in messages if message.message_id in bodies]
+
+    async def _rendered(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
+        """Documents by message id; one that cannot be made spoils no other. Raises Unavailable."""
+        if not messages:
+            return {}
+        try:
+            return await self._render(messages)
+        except Unavailable:
+            raise
         except Exception:
-            self._log.exception("message.not_rendered", message=message.message_id)
-            bodies = {}
-        if message.message_id not in bodies:
-            await self._fail([message], "E-VALIDATION")
-        return bodies.get(message.message_id)
+            if len(messages) == 1:
+                self._log.exception("message.not_rendered", message=messages[0].message_id)
+                return {}
+        alone = [await self._rendered([message]) for message in messages]
+        return {message_id: body for bodies in alone for message_id, body in bodies.items()}
 
     async def _closed(self, of: Sequence[OutgoingMessage], message: Message) -> Closed | None:
         """The sealed message; None when what it is made of has to wait, or never can leave."""
@@ -172,6 +187,13 @@ class Preparation:
 
 def _carries_document(message: OutgoingMessage) -> bool:
     return message.internal_type == InternalType.STANDARD
+
+
+def _rendered_together(due: Iterable[OutgoingMessage]) -> Iterator[Sequence[OutgoingMessage]]:
+    """Documents in their order: urgent ones some at a time, lists and plans alone, so that none fills the memory."""
+    documents = list(filter(_carries_document, due))
+    size = RENDERED_TOGETHER if all(message.urgent for message in documents) else 1
+    return (documents[start : start + size] for start in range(0, len(documents), size))
 
 
 def _for_one_receiver(due: Iterable[OutgoingMessage]) -> Iterable[Sequence[OutgoingMessage]]:

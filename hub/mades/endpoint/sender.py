@@ -126,8 +126,7 @@ class Sender:
         self._put_off.difference_update(message.message_id for message in due)
         async for ready in self._preparation.ready(due):
             await self._send(ready)
-        # The next message of a document waits for the one before; acknowledgements wait for nothing.
-        return len(due) == BATCH or any(message.document for message in due)
+        return len(due) == BATCH or any(message.followed for message in due)
 
     async def _send(self, ready: Sequence[Ready]) -> None:
         window = asyncio.Semaphore(WINDOW)
