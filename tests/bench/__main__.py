@@ -8,7 +8,6 @@ Each family is a table; lines of JSON come at the end, the first one saying wher
 """
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -77,7 +76,7 @@ class Bench:
             report.lines(self._figures)
 
 
-@click.group(chain=True)
+@click.group(chain=True, invoke_without_command=True)
 @click.option(
     "--folder", type=click.Path(path_type=Path, exists=False), help="Keep what the processes write and log here."
 )
@@ -87,6 +86,10 @@ def bench(context: click.Context, folder: Path | None) -> None:
     logs.configure("error", "json")
     context.obj = Bench(folder)
     context.call_on_close(context.obj.end)
+    if context.invoked_subcommand is None:
+        for name in EVERYTHING:
+            with bench.commands[name].make_context(name, [], parent=context) as family:
+                bench.commands[name].invoke(family)
 
 
 @bench.command()
@@ -199,4 +202,4 @@ bench.add_command(implications.bench, "implications")
 
 
 if __name__ == "__main__":
-    bench(args=sys.argv[1:] or list(EVERYTHING), auto_envvar_prefix="TPS_BENCH")
+    bench(auto_envvar_prefix="TPS_BENCH")

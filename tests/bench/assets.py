@@ -44,7 +44,9 @@ async def measured(folder: Path, assets: int) -> list[Figure]:
         async with await platform.store(platform.dso) as store:
             rows = [await _ms(lambda: _rows(store, platform.dso, assets)) for _ in range(3)]
         with spent(platform) as asked:
-            await platform.dso.send("POST", "/assets/request")
+            answer = await platform.dso.send("POST", "/assets/request")
+            if answer.status != 202:
+                raise RuntimeError(f"The request for a list was answered {answer.status}: {answer.body}")
             await platform.settled()
         memory = platform.memory_mb()
     bare = 2 * assets / MOST * documents.bare_ms(documents.registrations(MOST))

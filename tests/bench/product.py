@@ -118,11 +118,17 @@ class Product(Struct, frozen=True):
                 await agr.write("PUT", "/assets", {"assets": [registration(number) for number in some]})
 
     async def settled(self) -> None:
-        """Wait until nobody has a message on its way; what was measured before costs nothing after this."""
-        for name in ("hub", self.dso.name, *(agr.name for agr in self.agrs)):
-            async with opened_books(self.folder, [name]) as books:
-                while await books.unfinished():  # noqa: ASYNC110 # a table has no way to tell us
-                    await asyncio.sleep(LOOK_S)
+        """Wait until nobody has a message on its way; what was measured before costs nothing after this.
+
+        The hub is looked at last, and everybody again until nothing was found: one message leads to others.
+        """
+        names = (self.dso.name, *(agr.name for agr in self.agrs), "hub")
+        while any([await self._is_busy(name) for name in names]):  # noqa: ASYNC110 # a table has no way to tell us
+            await asyncio.sleep(LOOK_S)
+
+    async def _is_busy(self, name: str) -> bool:
+        async with opened_books(self.folder, [name]) as books:
+            return bool(await books.unfinished())
 
     async def store(self, client: Client) -> PostgresStore:
         """The store of a participant's gateway, to look into; `async with` closes it."""
