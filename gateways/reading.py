@@ -74,6 +74,8 @@ class Reader:
     ) -> None:
         self._rows, self._scope, self._feed, self._positions = rows, scope, feed, positions
         self._clock, self._page_max = clock, page_max
+        self._heads: dict[str, int] = {}
+        """What each feed has reached at least; a feed never goes back."""
 
     async def get(self, view: str, key: str, kind: type[R]) -> Found[R] | None:
         """The current row of a key."""
@@ -148,6 +150,7 @@ class Reader:
             )
             found = [_found(item, kind) for item in items]
             position = items[-1].sequence if items else position
+        self._heads[view] = max(position, self._heads.get(view, 0))
         self._positions.note(call.token.fingerprint, view, position)
         return found, Cursor(view, VERSION, position).encode()
 
@@ -166,9 +169,15 @@ class Reader:
             cursor = Cursor.decode(after, view=view)
         except BadCursor as error:
             raise ProblemError(400, str(error)) from error
-        if cursor.sequence > await self._rows.head(self._scope, view):
+        if not await self._has_reached(view, cursor.sequence):
             raise ProblemError(400, "This cursor is from another gateway or a lost store. Start again without one.")
         return cursor.sequence
+
+    async def _has_reached(self, view: str, sequence: int) -> bool:
+        """Whether the feed has an item of this number; the store is asked only for what is news."""
+        if sequence > self._heads.get(view, 0):
+            self._heads[view] = await self._rows.head(self._scope, view)
+        return sequence <= self._heads.get(view, 0)
 
     async def _first(
         self, view: str, current: Callable[[], Awaitable[list[Found[R]]]] | None, limit: int

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from gateways.agr.rows import LIMITS
 from gateways.dso.app import build as build_dso
+from hub.feed import Cursor
 from hub.mades.memory import Faults
 from hub.mades.paths import Party
 from hub.store.memory import MemoryStore
@@ -96,6 +98,22 @@ async def test_r33_a_cursor_repeats_what_was_answered_after_it(scene: Scene) -> 
 
     assert once["items"] == again["items"]
     assert len(once["items"]) == 1
+
+
+async def test_r32_a_cursor_beyond_the_feed_is_refused_until_the_feed_is_there(scene: Scene) -> None:
+    beyond = f"/limits/changes?after={Cursor(LIMITS, 1, 2).encode()}&timeout=0"
+    await scene.north.write("POST", "/limits/foreseen", foreseen())
+    before = await scene.alpha.call("GET", beyond)
+    given = (await scene.alpha.get("/limits/changes?after=0"))["next"]
+    await scene.alpha.get(f"/limits/changes?after={given}&timeout=0")
+    still = await scene.alpha.call("GET", beyond)
+    await scene.north.write("POST", "/limits/foreseen", foreseen(day=17))
+    await scene.world.system.quiet()
+    then = await scene.alpha.call("GET", beyond)
+
+    assert [answer.status for answer in (before, still, then)] == [400, 400, 200]
+    assert "lost store" in before.body["detail"]
+    assert then.body["items"] == []
 
 
 async def test_r33_the_first_call_of_assets_waits_for_changes_from_now(scene: Scene) -> None:
