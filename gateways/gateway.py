@@ -199,6 +199,8 @@ class Gateway:
                 loop.cancel()
             with suppress(Unavailable):
                 await self._positions.store()
+            tasks.create_task(self._note_last_collected(), name="gateway.last_collected")
+            await asyncio.sleep(0)
             self.desk.stop()
             await desk
         log.info("gateway.stopped", position=self.desk.position)
@@ -339,11 +341,19 @@ class Gateway:
         while True:
             await self._collect.wait()
             self._collect.clear()
-            limits, self._collecting = tuple(self._collecting), {}
+            limits = tuple(self._collecting)
             await self._patiently(Collect(limits=limits))
             if len(self._collected) > COLLECTED_MAX:
                 self._collected.clear()
             self._collected.update(limits)
+            for limit in limits:
+                del self._collecting[limit]
+
+    async def _note_last_collected(self) -> None:
+        """Note what was answered just before the end; the hub is told after the next start."""
+        if self._collecting:
+            with suppress(Unavailable):
+                await self.desk.submit(Collect(limits=tuple(self._collecting)), cause=f"{self.who.me.id}/collected")
 
     async def _patiently(self, command: object) -> None:
         """Submit until the store is there to take it."""

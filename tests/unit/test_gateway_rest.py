@@ -10,10 +10,12 @@ import pytest
 import pytest_asyncio
 
 from gateways.agr.rows import LIMITS
+from gateways.commands import Ask
 from gateways.dso.app import build as build_dso
 from hub.feed import Cursor
 from hub.mades.memory import Faults
 from hub.mades.paths import Party
+from hub.ports import Batch
 from hub.store.memory import MemoryStore
 from tests.gateway_world import A1, A2, A3, ALPHA, BRAVO, NORTH, P1, P2, Client, World, asset, period
 from tests.keyring import seals_of
@@ -98,6 +100,39 @@ async def test_r33_a_cursor_repeats_what_was_answered_after_it(scene: Scene) -> 
 
     assert once["items"] == again["items"]
     assert len(once["items"]) == 1
+
+
+def running(name: str) -> int:
+    """How many tasks of this name there are."""
+    return sum(task.get_name() == name for task in asyncio.all_tasks())
+
+
+async def test_r29_what_was_collected_just_before_the_end_of_a_gateway_is_noted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.north.write("POST", "/limits/foreseen", foreseen())
+    await scene.world.system.quiet()
+    gateway, gate = scene.alpha.gateway, asyncio.Event()
+    assert isinstance(gateway.store, MemoryStore)
+    log, commit = gateway.store.log, gateway.store.commit.commit
+
+    async def held(batch: Batch) -> int:
+        await gate.wait()
+        return await commit(batch)
+
+    monkeypatch.setattr(gateway.store.commit, "commit", held)
+    busy = asyncio.create_task(gateway.desk.submit(Ask(mrid="a", subject="A53"), cause="a"))
+    assert len((await scene.alpha.get("/limits/changes"))["items"]) == 1
+
+    loops = running("gateway.collected")
+    gateway.stop()
+    await scene.world.system.until(lambda: running("gateway.collected") < loops, "the loops to end")
+    gate.set()
+    await busy
+
+    await scene.world.system.until(
+        lambda: any(event.topic.startswith("Collected") for event in log.events), "the note in the log"
+    )
 
 
 async def test_r32_a_cursor_beyond_the_feed_is_refused_until_the_feed_is_there(scene: Scene) -> None:
