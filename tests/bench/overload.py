@@ -26,6 +26,10 @@ from tests.bench.schedules import DAY, plan
 FAMILY: Final = "overload"
 PLANNED: Final = 10
 """Assets of one document of plans, all of the first AGR; stops are of an asset of each of the two others."""
+GROUPS: Final = 10
+"""So many times as many assets are registered: a day is planned once for each group."""
+DAYS: Final = 600
+"""As far ahead is planned; the hub takes two years."""
 GATEWAYS: Final[Sections] = {"gateway": {"waiting_max": 60}}
 """Few enough that a short flood fills a gateway; all else is as it comes."""
 IN_FLIGHT: Final = 20
@@ -65,8 +69,9 @@ class Flood:
     def __init__(self, platform: Product) -> None:
         self._platform, self._numbers = platform, count()
         self._from = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + 2 * DAY
-        self._left: dict[str, int] = {}
-        self._done: dict[str, asyncio.Event] = {}
+        self._group_of = {asset(2 + number): number // PLANNED for number in range(GROUPS * PLANNED)}
+        self._left: dict[tuple[int, str], int] = {}
+        self._done: dict[tuple[int, str], asyncio.Event] = {}
         self.accepted: Counter[Plan] = Counter()
         self.told: Counter[Plan] = Counter()
         self.refused: list[tuple[int, float]] = []
@@ -79,17 +84,20 @@ class Flood:
 
     async def one(self) -> None:
         """Send a document of plans, again for as long as it is refused, and wait until the DSO has all of it."""
-        start = self._from + next(self._numbers) * DAY
-        day, body = _z(start), {"series": [plan(2 + number, start) for number in range(PLANNED)]}
-        self._left[day], self._done[day] = PLANNED, asyncio.Event()
+        group, days = divmod(next(self._numbers), DAYS)
+        if group >= GROUPS:
+            raise RuntimeError(f"There are assets for {GROUPS * DAYS} documents only. Flood for a shorter time.")
+        start, planned = self._from + days * DAY, range(2 + group * PLANNED, 2 + (group + 1) * PLANNED)
+        body = {"series": [plan(number, start) for number in planned]}
+        self._left[group, _z(start)], self._done[group, _z(start)] = PLANNED, asyncio.Event()
         agr = self._platform.agrs[0]
         while (answer := await agr.send("POST", "/schedules", body)).status in {429, 503}:
             self.refused.append((answer.status, answer.retry_after_s))
             await asyncio.sleep(answer.retry_after_s or 1.0)
         if answer.status != 202:
             raise RuntimeError(f"Plans were answered {answer.status}: {answer.body}")
-        self.accepted.update((asset(2 + number), day) for number in range(PLANNED))
-        await self._done[day].wait()
+        self.accepted.update((asset(number), _z(start)) for number in planned)
+        await self._done[group, _z(start)].wait()
 
     async def sustained_per_s(self, seconds: float) -> float:
         """Documents a second, with so many on their way."""
@@ -108,9 +116,10 @@ class Flood:
 
     def _hear(self, of: str, day: str) -> None:
         self.told[of, day] += 1
-        self._left[day] -= 1
-        if not self._left[day]:
-            self._done[day].set()
+        mine = self._group_of[of], day
+        self._left[mine] -= 1
+        if not self._left[mine]:
+            self._done[mine].set()
 
 
 class Stops:
@@ -155,7 +164,7 @@ async def measured(folder: Path, seconds: float) -> list[Figure]:
     """A flood of so many seconds; figures, some of which are promises."""
     async with product(folder, agrs=3, gateways=GATEWAYS) as platform:
         first, second, third = (agr.name for agr in platform.agrs)
-        await platform.register({first: range(2, 2 + PLANNED), second: [0], third: [1]})
+        await platform.register({first: range(2, 2 + GROUPS * PLANNED), second: [0], third: [1]})
         flood, stops = Flood(platform), Stops(platform)
         async with _reading(platform, flood, stops):
             trial = await _tried(platform, flood, stops, seconds)
