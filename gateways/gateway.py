@@ -29,7 +29,8 @@ from documents.values import Mrid
 from gateways import contract, problems
 from gateways.brain import GatewayBrain
 from gateways.charts import Charts
-from gateways.commands import Ask, Collect, NoteFailure, Remind
+from gateways.collecting import Collecting
+from gateways.commands import Ask, NoteFailure, Remind
 from gateways.events import Reminded
 from gateways.identity import Identity
 from gateways.inbound import Inbound, set_aside
@@ -67,7 +68,6 @@ BIG_SERIES: Final = 10
 """Above it a document is written beside the loop: ten plans of a day are 100 kB."""
 MAX_LINE: Final = 64 * 1024
 """Bytes of a request line: a thousand ids fit into a query."""
-COLLECTED_MAX: Final = 100_000
 ROLES: Final[Mapping[Role, str]] = {
     Role.AGR: RoleCode.RESOURCE_PROVIDER.value,
     Role.BRP: RoleCode.BALANCE_RESPONSIBLE.value,
@@ -166,9 +166,7 @@ class Gateway:
         self.url = ""
         self._doubtful: set[Mrid] = set()
         self._doubt = asyncio.Event()
-        self._collecting: dict[tuple[Mrid, int], None] = {}
-        self._collected: set[tuple[Mrid, int]] = set()
-        self._collect = asyncio.Event()
+        self.collecting = Collecting(self.desk, cause=f"{who.me.id}/collected", clock=clock)
 
     async def run(self) -> None:
         """Replay the log, open the door, work until `stop`. A part that ends early ends the whole.
@@ -186,7 +184,7 @@ class Gateway:
                 for name, loop in (
                     ("endpoint", self.endpoint.run()),
                     ("failures", self._look_after_failures()),
-                    ("collected", self._note_collected()),
+                    ("collected", self.collecting.run()),
                     ("positions", self._positions.run()),
                     ("beat", self._beat()),
                 )
@@ -199,7 +197,7 @@ class Gateway:
                 loop.cancel()
             with suppress(Unavailable):
                 await self._positions.store()
-            tasks.create_task(self._note_last_collected(), name="gateway.last_collected")
+            tasks.create_task(self.collecting.last(), name="gateway.last_collected")
             await asyncio.sleep(0)
             self.desk.stop()
             await desk
@@ -231,13 +229,6 @@ class Gateway:
         return {
             message_id: await self._rendered(items[-1]) for (message_id, _), items in zip(sourced, slices, strict=True)
         }
-
-    def collected(self, limits: Sequence[tuple[Mrid, int]]) -> None:
-        """A client was answered these (mrid, revision): the hub will be told, once each (R29)."""
-        fresh = [limit for limit in limits if limit not in self._collected]
-        if fresh:
-            self._collecting.update(dict.fromkeys(fresh))
-            self._collect.set()
 
     def _own_pages(self, charts: Charts) -> Pages:
         return Pages(
@@ -336,34 +327,6 @@ class Gateway:
         if outcome.events:
             log.warning("document.failed", document=failure.mrid, hop=failure.hop, reason=failure.reason)
             self.outbound.settled(failure.mrid)
-
-    async def _note_collected(self) -> None:
-        while True:
-            await self._collect.wait()
-            self._collect.clear()
-            limits = tuple(self._collecting)
-            await self._patiently(Collect(limits=limits))
-            if len(self._collected) > COLLECTED_MAX:
-                self._collected.clear()
-            self._collected.update(limits)
-            for limit in limits:
-                del self._collecting[limit]
-
-    async def _note_last_collected(self) -> None:
-        """Note what was answered just before the end; the hub is told after the next start."""
-        if self._collecting:
-            with suppress(Unavailable):
-                await self.desk.submit(Collect(limits=tuple(self._collecting)), cause=f"{self.who.me.id}/collected")
-
-    async def _patiently(self, command: object) -> None:
-        """Submit until the store is there to take it."""
-        while True:
-            try:
-                await self.desk.submit(command, cause=f"{self.who.me.id}/collected")
-            except Unavailable:
-                await self.clock.sleep(BEAT_S)
-            else:
-                return
 
     async def _beat(self) -> None:
         while True:

@@ -296,7 +296,7 @@ def table() -> Sequence[web.RouteDef]:
 def _shown(gateway: Gateway, found: Sequence[Found[ReceivedLimit]]) -> tuple[Limit, ...]:
     """Limits as answered now; the hub learns that they were collected (R29)."""
     now = gateway.clock.now()
-    gateway.collected([(one.row.document.mrid, one.row.document.revision) for one in found])
+    gateway.collecting.answered([(one.row.document.mrid, one.row.document.revision) for one in found])
     return tuple(translate.limit(one, now, gateway.who) for one in found)
 
 

@@ -12,6 +12,7 @@ from aiohttp import ClientSession, CookieJar
 from yarl import URL
 
 from gateways import pages
+from hub.store.memory import MemoryStore
 from tests.gateway_world import A1, A2, A3, ALPHA, BRAVO, NORTH, P1, P2, Client, World, asset, period
 
 DAY = ("2026-01-16T12:00:00Z", "2026-01-16T14:00:00Z")
@@ -133,7 +134,10 @@ async def test_r29_a_look_at_the_charts_collects_nothing() -> None:
         await page.own()
         await world.system.beat()
 
-        assert alpha.gateway._collected == set()  # what the hub would be told
+        assert isinstance(alpha.gateway.store, MemoryStore)
+        told = [event.topic for event in alpha.gateway.store.log.events]
+        assert told
+        assert not [topic for topic in told if topic.startswith("Collected")]
 
 
 async def test_without_a_session_nothing_but_the_files_and_the_login_is_answered() -> None:
