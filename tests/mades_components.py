@@ -117,6 +117,10 @@ class Component:
         """The status of the newest message that carried this document."""
         return (await self.store.outbox.status(document))[-1]
 
+    async def is_sent(self, document: str) -> bool:
+        """Whether the broker has confirmed the newest message that carried this document."""
+        return any(step.state == "TRANSPORTED" for step in (await self.status(document)).trace)
+
     async def render(self, messages: Sequence[OutgoingMessage]) -> Mapping[str, bytes]:
         bodies = {}
         for message in messages:

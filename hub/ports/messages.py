@@ -1,6 +1,6 @@
 """Messages on their way out, from row to receive acknowledgement (floor 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -107,9 +107,11 @@ class ReceivedAcknowledgement(Struct, frozen=True, kw_only=True):
 class Outbox(Protocol):
     """Outgoing messages: claim, render once, publish, confirm. Held by dispatch and the MADES endpoint."""
 
-    async def claim(self, *, urgent: bool, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+    async def claim(
+        self, *, urgent: bool, limit: int, now: datetime, lease_s: float, full: Collection[str] = ()
+    ) -> Sequence[OutgoingMessage]:
         """Lease what is due of one kind, urgent or bulk, oldest first, never ahead of an earlier unsent message of the
-        same document, whatever its kind (R28).
+        same document, whatever its kind (R28). To the receivers that are `full` nothing leaves now.
         """
 
     async def release(self) -> int:

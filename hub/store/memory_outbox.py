@@ -1,6 +1,6 @@
 """Outgoing messages in memory: the twin of hub.store.outbox."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -51,7 +51,9 @@ class MemoryOutbox:
         self._queue: dict[str, Outgoing] = {}
         self._gathered: dict[tuple[str, Identifier], int] = {}
 
-    async def claim(self, *, urgent: bool, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+    async def claim(
+        self, *, urgent: bool, limit: int, now: datetime, lease_s: float, full: Collection[str] = ()
+    ) -> Sequence[OutgoingMessage]:
         """Lease what is due of one kind, oldest first, never ahead of an unsent one of the same document (R28)."""
         first: dict[tuple[str, str], Outgoing] = {}
         unsent = [outgoing for outgoing in self._queue.values() if outgoing.due is not None]
@@ -60,7 +62,7 @@ class MemoryOutbox:
             first.setdefault(outgoing.document, outgoing)
             last[outgoing.document] = outgoing
         free = [o for o in unsent if o.claimable(now) and (not o.message.document or first[o.document] is o)]
-        chosen = [outgoing for outgoing in free if outgoing.message.urgent == urgent][:limit]
+        chosen = [o for o in free if o.message.urgent == urgent and o.message.receiver not in full][:limit]
         for outgoing in chosen:
             outgoing.lease_until, outgoing.sent = now + timedelta(seconds=lease_s), now
             followed = bool(outgoing.message.document) and last[outgoing.document] is not outgoing

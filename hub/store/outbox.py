@@ -6,7 +6,7 @@ when its own acknowledgements arrive. States are folded by the table in hub.made
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -34,10 +34,13 @@ class PostgresOutbox:
         # Two calls that lock many messages in different orders would stop each other; they take turns.
         self._turn = asyncio.Lock()
 
-    async def claim(self, *, urgent: bool, limit: int, now: datetime, lease_s: float) -> Sequence[OutgoingMessage]:
+    async def claim(
+        self, *, urgent: bool, limit: int, now: datetime, lease_s: float, full: Collection[str] = ()
+    ) -> Sequence[OutgoingMessage]:
         """Lease what is due of one kind, oldest first, never ahead of an unsent one of the same document (R28)."""
+        until = now + timedelta(seconds=lease_s)
         async with self._turn:
-            records = await self._database.fetch("claim", now, now + timedelta(seconds=lease_s), limit, urgent)
+            records = await self._database.fetch("claim", now, until, limit, urgent, list(full))
         return [_message(record) for record in records]
 
     async def release(self) -> int:

@@ -68,10 +68,11 @@ select feed_head($1, $2)
 select * from current_items($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: claim
--- now, lease until, limit, urgent or bulk: oldest first, never ahead of an unsent message of the same document (R28)
+-- now, lease until, limit, urgent or bulk, receivers to whom nothing may leave: oldest first, never ahead of an unsent
+-- message of the same document (R28)
 with chosen as (
     select message_id from out_message as mine
-    where urgent = $4 and due <= $1 and (lease_until is null or lease_until <= $1)
+    where urgent = $4 and receiver <> all ($5) and due <= $1 and (lease_until is null or lease_until <= $1)
       and (document = '' or not exists (
           select from out_message as earlier
           where earlier.due is not null and earlier.receiver = mine.receiver and earlier.document = mine.document

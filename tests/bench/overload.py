@@ -51,7 +51,7 @@ Plan = tuple[str, str]
 
 class Trial(Struct, frozen=True):
     """What was found: latencies of unforeseen limits in ms, documents a second, s until all had come, memory in MB of
-    each kind of process before and after, and the pauses that a client was told that asked too often.
+    each kind of process before and after.
     """
 
     idle_ms: Sequence[float]
@@ -60,7 +60,6 @@ class Trial(Struct, frozen=True):
     drained_s: float
     before_mb: dict[str, float]
     after_mb: dict[str, float]
-    turned_away: Sequence[float]
 
 
 class Flood:
@@ -168,7 +167,8 @@ async def measured(folder: Path, seconds: float) -> list[Figure]:
         flood, stops = Flood(platform), Stops(platform)
         async with _reading(platform, flood, stops):
             trial = await _tried(platform, flood, stops, seconds)
-    return [*_figures(trial, seconds), *_promises(trial, flood)]
+        away = await _turned_away(platform.agrs[2])
+    return [*_figures(trial, seconds), *_promises(trial, flood, away)]
 
 
 async def _tried(platform: Product, flood: Flood, stops: Stops, seconds: float) -> Trial:
@@ -185,7 +185,6 @@ async def _tried(platform: Product, flood: Flood, stops: Stops, seconds: float) 
         drained_s=drained_s,
         before_mb=before_mb,
         after_mb=platform.memory_mb(),
-        turned_away=await _turned_away(platform.agrs[2]),
     )
 
 
@@ -224,11 +223,11 @@ def _figures(trial: Trial, seconds: float) -> list[Figure]:
     ]
 
 
-def _promises(trial: Trial, flood: Flood) -> list[Figure]:
+def _promises(trial: Trial, flood: Flood, away: Sequence[float]) -> list[Figure]:
     lost, doubled = (flood.accepted - flood.told).total(), (flood.told - flood.accepted).total()
     full = [pause for status, pause in flood.refused if status == HTTPStatus.SERVICE_UNAVAILABLE]
     grown = {name: trial.after_mb[name] - trial.before_mb[name] for name in trial.before_mb}
-    most, away = max(grown, key=lambda name: grown[name]), trial.turned_away
+    most = max(grown, key=lambda name: grown[name])
     later = measures.percentile(trial.busy_ms, 50) / measures.percentile(trial.idle_ms, 50)
     return [
         promise(FAMILY, f"lost of {flood.accepted.total()} accepted", "plans", lost, holds=lost == 0),

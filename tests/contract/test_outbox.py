@@ -164,6 +164,16 @@ async def test_r28_a_claim_takes_its_own_kind_only_the_oldest_first(store: Store
     )
 
 
+async def test_a_claim_passes_over_receivers_to_whom_enough_is_on_its_way(store: Store) -> None:
+    await keep(store, leaving("d1"), leaving("d1", audience=BRAVO), leaving("d2"))
+
+    passed = await store.outbox.claim(urgent=False, limit=9, now=NOW, lease_s=30, full=[ALPHA, "A10:nobody"])
+    assert [(message.receiver, message.document) for message in passed] == [(BRAVO, "d1")]
+
+    rest = await store.outbox.claim(urgent=False, limit=9, now=NOW, lease_s=30)
+    assert [(message.receiver, message.document) for message in rest] == [(ALPHA, "d1"), (ALPHA, "d2")]
+
+
 async def test_a_claim_takes_at_most_its_limit(store: Store) -> None:
     await keep(store, *(leaving(f"d{number}") for number in range(5)))
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from hub.clock import ManualClock
 from hub.errors import Forbidden, Unavailable
 from hub.mades.codec import framed, parted
-from hub.mades.endpoint import Incoming, PingFailed, preparation, receiver
+from hub.mades.endpoint import Incoming, PingFailed, preparation, receiver, transit
 from hub.mades.keyring import Keys
 from hub.mades.manifest import manifest_digest
 from hub.mades.memory import Faults, MemoryNetwork, MemoryTransport
@@ -221,6 +221,43 @@ async def test_a_long_document_leaves_before_the_next_one_is_made(
     next_is_made.set()
     await world.run(2)
     assert world.hub.effects == ["long", "next"]
+
+
+async def test_bulk_waits_at_its_sender_while_enough_is_on_its_way_and_urgent_messages_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transit, "TRANSIT_BYTES", 1)  # one document is enough
+    async with running("north", "alpha") as world:
+        for number in range(3):
+            await world.north.submit(HUB, f"points{number}", BusinessType.POINTS)
+        await world.run(5)
+        await world.north.submit(HUB, "stop", BusinessType.UNFORESEEN)
+        await world.run(5)
+        assert [await world.north.is_sent(each) for each in ("points0", "points1", "points2", "stop")] == [
+            True,
+            False,
+            False,
+            True,
+        ]
+
+        world.start(world.hub)
+        await world.run(5)
+
+        assert sorted(world.hub.effects) == ["points0", "points1", "points2", "stop"]
+        assert world.hub.effects.index("points1") < world.hub.effects.index("points2")
+
+
+async def test_a_receiver_that_is_away_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transit, "TRANSIT_BYTES", 1)
+    async with running("hub", "alpha") as world:
+        for number in range(2):
+            await world.hub.submit(NORTH, f"away{number}", BusinessType.SCHEDULES)
+        await world.hub.submit(ALPHA, "answer", BusinessType.RESPONSE)
+        await world.run(5)
+        assert (world.alpha.effects, await world.hub.is_sent("away1")) == (["answer"], False)
+
+        await pass_time(world.clock, transit.PATIENCE_S)
+        assert await world.hub.is_sent("away1"), "a lost acknowledgement must not stop the rest for ever"
 
 
 @pytest.mark.parametrize(("long_bytes", "at_once"), [(1, 1), (2**20, 5)])

@@ -131,6 +131,7 @@ class Endpoint:
             clock=clock,
             receive=receive,
             traced=self._traced,
+            acknowledged=self._sender.acknowledged,
             changed=changed,
             failed=failed,
             log=self._log,

@@ -31,11 +31,12 @@ _BA_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9-]*")
 
 
 class Ready(Struct, frozen=True):
-    """What leaves as one: a document, or the acknowledgements for one receiver; `sealed` are its bytes."""
+    """What leaves as one: a document of so many bytes, or the acknowledgements for one receiver; `sealed` goes out."""
 
     messages: Sequence[OutgoingMessage]
     internal_type: InternalType
     sealed: bytes
+    content_bytes: int = 0
 
     @property
     def first(self) -> OutgoingMessage:
@@ -92,7 +93,7 @@ class Preparation:
     async def _document(self, message: OutgoingMessage, body: bytes) -> tuple[Ready | None, SealedMessage | None]:
         """A document as it leaves, and what is to be kept of that; none when it cannot leave now."""
         if message.sealed is not None and self._seals.is_for_present_certificate(message, self._clock.now()):
-            return Ready([message], InternalType.STANDARD, message.sealed), None
+            return Ready([message], InternalType.STANDARD, message.sealed, len(body)), None
         closed = await self._closed([message], self._carrying(message, body))
         if closed is None:
             return None, None
@@ -103,7 +104,7 @@ class Preparation:
             sealed_for=closed.certificate_id,
             manifest_digest=closed.manifest_digest,
         )
-        return Ready([message], InternalType.STANDARD, closed.body), sealed
+        return Ready([message], InternalType.STANDARD, closed.body, len(body)), sealed
 
     async def _acknowledgements(self, messages: Sequence[OutgoingMessage]) -> Ready | None:
         """Acknowledgements for one receiver as they leave; none when they cannot leave now."""

@@ -79,6 +79,7 @@ class Receiver:
         clock: Clock,
         receive: Receive,
         traced: Traced,
+        acknowledged: Callable[[str, Sequence[str]], None],
         changed: Changed,
         failed: Changed,
         log: FilteringBoundLogger,
@@ -86,6 +87,7 @@ class Receiver:
     ) -> None:
         self._code, self._inspector = code, inspector
         self._outbox, self._inbox, self._clock = outbox, inbox, clock
+        self._acknowledged = acknowledged
         self._receive, self._traced, self._changed, self._tell_failed = receive, traced, changed, failed
         self._log, self._traces = log, traces
         self.received = self.duplicates = 0
@@ -148,7 +150,8 @@ class Receiver:
         changed = await self._patiently(
             lambda: self._outbox.acknowledge(received, now=self._clock.now()), "acknowledgements"
         )
-        for letter, _ in signed:
+        for letter, proof in signed:
+            self._acknowledged(letter.claim.sender, [said.related for said in proof.message.acknowledgements])
             await letter.delivery.settle()
         if changed:
             self._changed(changed)

@@ -2,7 +2,8 @@
 
 The outbox decides what is due and in which order; the same message always gives the same bytes, so that sending again
 after an unknown outcome is harmless. Messages of one document leave one after the other, others side by side. Urgent
-and bulk messages have a loop each, so that no large list is in the way of a limit.
+and bulk messages have a loop each, so that no large list is in the way of a limit; bulk goes as fast as its receiver
+acknowledges it.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from hub.errors import Unavailable
 from hub.mades.endpoint.patience import LONGEST_PAUSE_S, pause_s, rest, until_available
 from hub.mades.endpoint.preparation import Preparation, Ready, Render
 from hub.mades.endpoint.seals import Seals
+from hub.mades.endpoint.transit import Transit
 from hub.mades.message import InternalType
 from hub.ports import Clock, Outbox, OutgoingMessage, Publication, Refused, Transport, Unroutable
 from hub.traces import Span, Step, Traces, no_traces
@@ -65,6 +67,7 @@ class Sender:
             fail=self._fail,
             log=log,
         )
+        self._transit = Transit(clock)
         self._bells = {urgent: asyncio.Event() for urgent in EVERYTHING}
         self._reopen, self._reopening = transport.volatile, asyncio.Lock()
         self._is_back = False
@@ -83,7 +86,13 @@ class Sender:
     def connected(self) -> None:
         """The connection was made anew: what waited for it leaves, and what a volatile broker may have lost (R31)."""
         self._reopen, self._is_back = self._transport.volatile, True
+        self._transit.clear()
         self.wake()
+
+    def acknowledged(self, receiver: str, message_ids: Iterable[str]) -> None:
+        """The receiver of these has taken them in, or refused them: there may be room for more."""
+        if self._transit.take(receiver, message_ids):
+            self._bells[False].set()
 
     async def run(self) -> None:
         """Send for ever, beginning with what a process killed before us had in hand."""
@@ -122,14 +131,18 @@ class Sender:
         """Send one batch of what is due; returns whether more may be due by that."""
         await self._reopen_lost()
         await self._hasten()
-        due = await self._outbox.claim(urgent=urgent, limit=BATCH, now=self._clock.now(), lease_s=LEASE_S)
+        limit, full = (BATCH, []) if urgent else (self._transit.fitting(BATCH), self._transit.full())
+        due = await self._outbox.claim(urgent=urgent, limit=limit, now=self._clock.now(), lease_s=LEASE_S, full=full)
         self._put_off.difference_update(message.message_id for message in due)
         async for ready in self._preparation.ready(due):
             await self._send(ready)
-        return len(due) == BATCH or any(message.followed for message in due)
+        return len(due) == limit or any(message.followed for message in due)
 
     async def _send(self, ready: Sequence[Ready]) -> None:
         window = asyncio.Semaphore(WINDOW)
+        for each in ready:
+            if not each.first.urgent:
+                self._transit.put(each.first.receiver, each.first.message_id, each.content_bytes)
         async with asyncio.TaskGroup() as tasks:
             lines = [
                 tasks.create_task(self._send_in_order(line, window), name=f"{self._code}.send")
@@ -202,6 +215,7 @@ class Sender:
         self, messages: Sequence[OutgoingMessage], reason: str, *, longest_s: float = LONGEST_PAUSE_S
     ) -> None:
         self.retried += len(messages)
+        self._is_not_sent(messages)
         attempts = max(message.attempts for message in messages)
         at = self._clock.now() + timedelta(seconds=pause_s(attempts, longest_s=longest_s))
         # The store may be away as well: then their lease ends and they are due again.
@@ -210,9 +224,14 @@ class Sender:
 
     async def _fail(self, messages: Sequence[OutgoingMessage], reason: str) -> None:
         self.failed[reason] += len(messages)
+        self._is_not_sent(messages)
         with suppress(Unavailable):
             for message in messages:
                 await self._outbox.fail(message.message_id, component=self._code, reason=reason, now=self._clock.now())
+
+    def _is_not_sent(self, messages: Sequence[OutgoingMessage]) -> None:
+        for message in messages:
+            self._transit.take(message.receiver, [message.message_id])
 
 
 def _by_document(ready: Iterable[Ready]) -> list[list[Ready]]:
