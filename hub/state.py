@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
+from documents.packing import intervals, unpacked
 from documents.values import Identifier, Instant, Interval, Mrid, Period
 from hub.events import DocumentAnswered, StatusRequested
 from hub.rows import AgrLimit
@@ -232,12 +233,25 @@ class ResourceState(Struct, frozen=True):
 
 
 class PlanState(Struct, frozen=True):
-    """One asset's plan in one document. `shown_to`: the DSO that has it in its list, None while nobody has."""
+    """One asset's plan in one document. `shown_to`: the DSO that has it in its list, None while nobody has.
+
+    `curve` are its Periods, packed.
+    """
 
     series: Mrid
-    periods: tuple[Period, ...]
+    curve: bytes
     interval: Interval
     shown_to: Identifier | None
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """Its Periods, made anew each time."""
+        return unpacked(self.curve)
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """When each of its Periods is."""
+        return intervals(self.curve)
 
 
 class LimitState(Struct, frozen=True):

@@ -12,6 +12,7 @@ from documents.codes import ReasonCode
 from documents.curves import align, steps
 from documents.identifiers import code_of
 from documents.model import Fault, RejectedSeries
+from documents.packing import packed
 from documents.values import Identifier, Instant, Interval, Mrid, Period
 from hub.aggregates.market_document import rejected_series, verdict
 from hub.aggregates.placement import moves, placement
@@ -133,7 +134,7 @@ def _judge_overlap(
         f"Asset {code_of(resource)} already has a plan for this time in your document {other}. "
         "Update or withdraw that one."
     )
-    met = first_met(spans, [period.interval for period in held.periods])
+    met = first_met(spans, held.intervals)
     return (Fault(ReasonCode.SERIES_IDENTIFICATION_CONFLICT, text, met),)
 
 
@@ -238,7 +239,8 @@ def evolve_schedule(event: ScheduleSubmitted | ScheduleWithdrawn, state: HubStat
     key = (event.operator, event.mrid, event.resource)
     _drop(key, state)
     if isinstance(event, ScheduleSubmitted):
-        plan = PlanState(event.series, event.periods, covering(event.periods), placement(state, event.resource).dso)
+        shown_to = placement(state, event.resource).dso
+        plan = PlanState(event.series, packed(event.periods), covering(event.periods), shown_to)
         _forget_old(event.resource, state, at)
         _put(key, plan, state)
     state.schedules.put(key[:2], event.revision)
@@ -259,8 +261,8 @@ def evolve_moved_plans(event: Event, state: HubState, at: Instant) -> None:
 def _put(key: PlanKey, plan: PlanState, state: HubState) -> None:
     state.plans.put(key, plan)
     state.plans_of.add(key[2], (plan.interval.end, key))
-    for period in plan.periods:
-        state.planned.add((key[0], key[2]), (period.interval.end, period.interval.start, key[1]))
+    for span in plan.intervals:
+        state.planned.add((key[0], key[2]), (span.end, span.start, key[1]))
     if plan.shown_to is not None:
         state.plans_shown.add(plan.shown_to, key)
 
@@ -271,8 +273,8 @@ def _drop(key: PlanKey, state: HubState) -> None:
         return
     state.plans.drop(key)
     state.plans_of.discard(key[2], (plan.interval.end, key))
-    for period in plan.periods:
-        state.planned.discard((key[0], key[2]), (period.interval.end, period.interval.start, key[1]))
+    for span in plan.intervals:
+        state.planned.discard((key[0], key[2]), (span.end, span.start, key[1]))
     if plan.shown_to is not None:
         state.plans_shown.discard(plan.shown_to, key)
 
