@@ -16,6 +16,7 @@ MAX_POWER: Final = 10**12
 """1 TW, more than all of Europe draws: beyond it a quantity is a mistake, not a plan."""
 
 _DECIMAL: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?")
+_BEGINNINGS: Final = frozenset("+-0123456789")
 _LONGEST = 64
 
 
@@ -26,8 +27,10 @@ def watts(text: str, unit: str) -> Power:
         QuantityError: no decimal, a fraction of a watt, or beyond 1 TW.
     """
     places = DIGITS_AFTER_POINT[unit]
-    if text.isdigit() and text.isascii() and len(text) <= _LONGEST:
-        return _bounded(int(text) * 10**places, text, unit)
+    whole, dot, fraction = text.partition(".")
+    usual = whole[1:].isdigit() and whole[0] in _BEGINNINGS and (fraction.isdigit() or not dot) and text.isascii()
+    if usual and len(fraction) <= places and len(text) <= _LONGEST:
+        return _bounded(int(whole + fraction.ljust(places, "0")), text, unit)
     match = _DECIMAL.fullmatch(text) if len(text) <= _LONGEST else None
     if not match or not (match[2] or match[3]):
         raise QuantityError(f"{text[:_LONGEST]!r} is no decimal number. Give one such as 487.5")
@@ -46,6 +49,6 @@ def kilowatts(power: Power) -> str:
 
 
 def _bounded(value: Power, text: str, unit: str) -> Power:
-    if abs(value) > MAX_POWER:
+    if not -MAX_POWER <= value <= MAX_POWER:
         raise QuantityError(f"{text} {unit} is more than 1 TW. Check the unit")
     return value

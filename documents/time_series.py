@@ -4,16 +4,18 @@ Reading costs by the points a document holds, never by the steps they stand for.
 the series and the fault names its interval; Periods that overlap or leave their bounds are kept beside the fault.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
+from lxml import etree
 from lxml.etree import _Element as Element
 from msgspec import Struct
 
 from documents.codes import CurveType, ReasonCode
 from documents.curves import runs, slot_count
-from documents.elements import Fields, text_of
+from documents.elements import Fields
 from documents.errors import QuantityError
 from documents.lines import Lines
 from documents.model import Fault
@@ -26,6 +28,11 @@ _POINT: Final = """\
         <quantity>%s</quantity>
       </Point>
 """
+_WORDS_BEFORE: Final = 3
+"""What a Period says before its Points: start, end, resolution."""
+_grandchildren: Final = etree.XPath("count(*/*)")
+_OFTEN: Final = 1_000
+"""Positions up to which the usual ones are kept written out: a day of steps of two minutes."""
 
 
 class Sign(IntEnum):
@@ -118,30 +125,48 @@ def _read_period(fields: Fields, interval: Interval, curve: Curve) -> Period:
         count = slot_count(interval, resolution)
     except ValueError as error:
         raise _Faulty(ReasonCode.RESOLUTION_INCONSISTENT, str(error)) from error
-    points = _changes(_read_points(fields.element), count, curve)
-    return Period(interval, resolution, points)
+    positions, quantities = _read_points(fields.element)
+    return Period(interval, resolution, _changes(positions, quantities, count, curve))
 
 
-def _changes(points: Iterable[tuple[int, str]], count: int, curve: Curve) -> tuple[Point, ...]:
+def _changes(positions: Sequence[str], quantities: Sequence[str], count: int, curve: Curve) -> tuple[Point, ...]:
     """Check positions and quantities, and keep the points where the value changes."""
     changes: list[Point] = []
-    last, text_before = 0, None
-    complete = curve.curve == CurveType.FIXED_BLOCKS
-    for position, text in points:
+    quantity: Power | None = None
+    text_before = None
+    for position, text in zip(_checked(positions, count, curve), quantities, strict=True):
+        if text != text_before:
+            quantity_before, quantity = quantity, _quantity(text, position, curve)
+            if quantity != quantity_before:
+                changes.append(Point(position, quantity))
+            text_before = text
+    return tuple(changes)
+
+
+def _checked(positions: Sequence[str], count: int, curve: Curve) -> Iterable[int]:
+    """The positions as numbers; the first that is wrong ends them. One after the other from 1 to `count` is usual."""
+    if len(positions) == count <= _OFTEN and positions == _counted(count):
+        return range(1, count + 1)
+    return _judged(positions, count, curve)
+
+
+@lru_cache(maxsize=8)
+def _counted(count: int) -> list[str]:
+    return [str(position) for position in range(1, count + 1)]
+
+
+def _judged(positions: Iterable[str], count: int, curve: Curve) -> Iterator[int]:
+    complete, last = curve.curve == CurveType.FIXED_BLOCKS, 0
+    for position in map(_position, positions):
         if position <= last or position > count or (position != last + 1 and (complete or last == 0)):
             raise _Faulty(ReasonCode.POSITION_INCONSISTENT, _position_fault(position, last, count))
         last = position
-        if text != text_before:
-            quantity = _quantity(text, position, curve)
-            if not changes or changes[-1].quantity != quantity:
-                changes.append(Point(position, quantity))
-            text_before = text
-    if not changes or (complete and last != count):
+        yield position
+    if not last or (complete and last != count):
         raise _Faulty(
             ReasonCode.POSITION_INCONSISTENT,
             f"The Period ends after position {last}, {count} were expected. Give every position",
         )
-    return tuple(changes)
 
 
 def _position_fault(position: int, last: int, count: int) -> str:
@@ -168,15 +193,18 @@ def _quantity(text: str, position: int, curve: Curve) -> Power:
     return quantity * curve.sign
 
 
-def _read_points(period: Element) -> Iterator[tuple[int, str]]:
-    """Position and quantity text of each Point. Millions pass here, so the usual layout is read without detours."""
-    for point in period.iterchildren(f"{str(period.tag).rpartition('}')[0]}}}Point"):
-        if len(point) == 2:
-            position, quantity = point
-            yield _position(text_of(position)), text_of(quantity)
-        else:
-            fields = Fields(point)
-            yield _position(fields.text("position")), fields.text("quantity")
+def _read_points(period: Element) -> tuple[Sequence[str], Sequence[str]]:
+    """Positions and quantities of the Points of a Period that obeys its content model, as text.
+
+    Millions pass here. Where each Point has these two alone and white space stands between all elements, which is
+    usual, the words of the Period's text are what its elements say, one each, and none has to be made for a Point.
+    """
+    points = len(period) - len(("timeInterval", "resolution"))
+    words = etree.tostring(period, method="text", encoding="unicode", with_tail=False).split()
+    if len(words) == _WORDS_BEFORE + 2 * points and _grandchildren(period) == 2 + 2 * points:
+        return words[_WORDS_BEFORE::2], words[_WORDS_BEFORE + 1 :: 2]
+    fields = [Fields(point) for point in period.iterchildren(f"{str(period.tag).rpartition('}')[0]}}}Point")]
+    return [each.text("position") for each in fields], [each.text("quantity") for each in fields]
 
 
 def _position(text: str) -> int:

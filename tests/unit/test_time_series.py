@@ -190,6 +190,22 @@ def test_trap_10_points_with_comments_and_white_space_are_read() -> None:
     assert periods[0].points == (Point(1, 600_000), Point(3, 400_000), Point(4, 5_000))
 
 
+@pytest.mark.parametrize("between", ["", " ", "\n\t"])
+@pytest.mark.parametrize("extra", ["", "<secondaryQuantity>2</secondaryQuantity>"])
+@pytest.mark.parametrize("merged", [0, 1, 2, 3])
+def test_white_space_between_elements_and_more_of_them_change_nothing(between: str, extra: str, merged: int) -> None:
+    """Quantities that look like the next position would fit one place too late."""
+    points = [f"<Point><position>{n}</position><quantity>{n + 1}</quantity></Point>" for n in range(1, 5)]
+    points[merged] = points[merged].replace("</Point>", f"{extra}</Point>")
+    written = period("").replace("</Period>", "".join(points) + "</Period>").replace("><", f">{between}<")
+    written = written.replace(f"<position>3</position>{between}", "<position>3</position>")
+
+    periods, faults = read(written, curve="A01")
+
+    assert faults == ()
+    assert periods[0].points == tuple(Point(n, (n + 1) * 1000) for n in range(1, 5))
+
+
 def test_each_faulty_period_is_named_and_the_others_are_kept() -> None:
     periods, faults = read(
         period("1:1"), period("2:2", start="07:00", end="08:00"), period("1:0.0001", start="08:00", end="09:00")
