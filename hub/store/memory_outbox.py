@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from documents.values import Identifier
 from hub.mades.exchange import EXPIRED, fold_acknowledgement
 from hub.mades.message import InternalType
@@ -65,9 +67,8 @@ class MemoryOutbox:
         chosen = [o for o in free if o.message.urgent == urgent and o.message.receiver not in full][:limit]
         for outgoing in chosen:
             outgoing.lease_until, outgoing.sent = now + timedelta(seconds=lease_s), now
-            followed = bool(outgoing.message.document) and last[outgoing.document] is not outgoing
-            outgoing.change(attempts=outgoing.message.attempts + 1, followed=followed)
-        return [outgoing.message for outgoing in chosen]
+            outgoing.change(attempts=outgoing.message.attempts + 1)
+        return [replace(o.message, followed=bool(o.message.document) and last[o.document] is not o) for o in chosen]
 
     async def release(self) -> int:
         """Take back every lease: a process starts, so whoever held them has ended; returns how many."""

@@ -6,7 +6,7 @@ from itertools import count
 
 import msgspec
 import pytest_asyncio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -91,7 +91,8 @@ class World:
         return await self.store.commit.commit(Batch(after=0, at=now, inbox=(entry,)))
 
     async def claim(self, step: Step, now: datetime) -> object:
-        found = await self.outbox.claim(urgent=step.other % 2 > 0, limit=step.which + 1, now=now, lease_s=30)
+        full = [step.audience] if step.other > 5 else []
+        found = await self.outbox.claim(urgent=step.other % 2 > 0, limit=step.which + 1, now=now, lease_s=30, full=full)
         self.claimed += found
         await self.outbox.sealed([sealed(message) for message in found if message.source])
         return seen(found)
@@ -204,7 +205,12 @@ async def emptied(cluster: Cluster) -> AsyncIterator[Cluster]:
     yield cluster
 
 
+def step(what: str, *, after_s: int = 0) -> Step:
+    return Step(what=what, after_s=after_s, which=0, other=0)
+
+
 @given(steps=STEPS)
+@example([step("send"), step("send"), step("claim", after_s=1)])
 @settings(max_examples=examples(40))
 async def test_both_outboxes_tell_the_same_story(emptied: Cluster, steps: list[Step]) -> None:
     ids = (f"{number:032}" for number in count())
