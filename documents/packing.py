@@ -1,12 +1,13 @@
-"""Curves as they are kept in memory: packed, in a seventh of what their Periods take (MessagePack).
+"""Curves as they are kept and passed on: packed, in a seventh of the memory of their Periods (MessagePack).
 
-A plan of a day in quarters of an hour is 96 Points; there are millions of plans, and few are looked at again.
+A plan of a day in quarters of an hour is 96 Points; there are millions of plans, and few are looked at again. What is
+packed is encoded once: in an event, a row or a state it lies as it is.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from documents.values import Interval, Period
 
@@ -22,16 +23,32 @@ _curves: Final = msgspec.msgpack.Decoder(tuple[Period, ...])
 _stretches: Final = msgspec.msgpack.Decoder(tuple[_Stretch, ...])
 
 
-def packed(periods: tuple[Period, ...]) -> bytes:
+def packed(periods: tuple[Period, ...]) -> Raw:
     """Periods as they are kept; equal ones give equal bytes."""
-    return _encoder.encode(periods)
+    return Raw(_encoder.encode(periods))
 
 
-def unpacked(kept: bytes | msgspec.Raw) -> tuple[Period, ...]:
-    """The Periods that were packed."""
-    return _curves.decode(kept)
+NOTHING: Final = packed(())
+"""No Period at all."""
 
 
-def intervals(kept: bytes | msgspec.Raw) -> list[Interval]:
-    """When each of the Periods is, without making their Points."""
-    return [stretch.interval for stretch in _stretches.decode(kept)]
+class Curved:
+    """What has its Periods packed, in `curve`. Look at them as seldom as possible: each look unpacks them."""
+
+    __slots__ = ()
+    curve: Raw
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """All of it, made anew."""
+        return _curves.decode(self.curve)
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """When each of the Periods is; their Points are not made for that."""
+        return [stretch.interval for stretch in _stretches.decode(self.curve)]
+
+
+def plain(said: Struct) -> Any:  # builtins
+    """Something with all that is packed in it unpacked, e.g. for JSON; instants stay what they are."""
+    return msgspec.msgpack.decode(_encoder.encode(said))

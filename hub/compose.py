@@ -242,14 +242,15 @@ def fitting(items: Sequence[Item], span: Span) -> tuple[Sequence[Item], Span]:
 
 
 def _schedule_series(row: DsoSchedule, head: Letterhead) -> GlSeries:
+    periods = row.periods
     return GlSeries(
         mrid=row.series,
         in_domain=head.domain,
         out_domain=head.domain,
         resource=row.resource,
-        curve=curve_of(row.periods).value,
+        curve=curve_of(periods).value,
         cancelled=row.withdrawn,
-        periods=() if row.withdrawn else row.periods,
+        periods=() if row.withdrawn else periods,
     )
 
 
@@ -257,7 +258,7 @@ def _hull(items: Iterable[Item], rows: Sequence[DsoSchedule]) -> Interval:
     """The span that covers every series, in whole minutes; withdrawn ones count with what they were about, if known."""
     items = list(items)
     spans = [item.valid for item in items if item.valid]
-    spans += [period.interval for row in rows for period in row.periods]
+    spans += [span for row in rows for span in row.intervals]
     if not spans:
         issued = max(item.issued for item in items)
         spans = [Interval(issued, issued + _MINUTE)]

@@ -6,9 +6,10 @@ reads this module.
 
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Raw, Struct, field
 
 from documents.model import RejectedSeries
+from documents.packing import Curved
 from documents.values import Identifier, Instant, Interval, Mrid, Period, Reason
 from hub.commands import Origin
 from hub.restored import StoreRestored
@@ -145,7 +146,7 @@ class LimitCancelled(Struct, frozen=True, kw_only=True, tag="LimitCancelled.v1")
     kind: LimitKind | None
 
 
-class ScheduleSubmitted(Struct, frozen=True, kw_only=True, tag="ScheduleSubmitted.v1"):
+class ScheduleSubmitted(Curved, Struct, frozen=True, kw_only=True, tag="ScheduleSubmitted.v1"):
     """One asset's plan in one document: replaces what that document said of the asset (R23, R24)."""
 
     operator: Identifier
@@ -153,7 +154,7 @@ class ScheduleSubmitted(Struct, frozen=True, kw_only=True, tag="ScheduleSubmitte
     revision: int
     series: Mrid
     resource: Identifier
-    periods: tuple[Period, ...]
+    curve: Raw = field(name="periods")
 
 
 class ScheduleWithdrawn(Struct, frozen=True, kw_only=True, tag="ScheduleWithdrawn.v1"):

@@ -9,9 +9,10 @@ operator's audience may hold everything.
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Raw, Struct, field
 
 from documents.model import ReceivedDocument, RejectedSeries
+from documents.packing import Curved
 from documents.parts import WHOLE, Span
 from documents.values import Identifier, Instant, Interval, Mrid, Period, Reason
 from hub.values import AssetOrder, AssetShare, Capability, Direction, LimitKind, Role
@@ -45,7 +46,7 @@ class DsoAsset(Struct, frozen=True, kw_only=True):
     voltage: str
 
 
-class DsoSchedule(Struct, frozen=True, kw_only=True):
+class DsoSchedule(Curved, Struct, frozen=True, kw_only=True):
     """One asset's plan as its grid operator sees it (F9, R25). View dso_schedules, key `series`, group the resource.
 
     `series` is a keyed hash of (sender, source mRID, resource, audience): the same for every revision, telling nothing.
@@ -54,7 +55,7 @@ class DsoSchedule(Struct, frozen=True, kw_only=True):
 
     series: Mrid
     resource: Identifier
-    periods: tuple[Period, ...]
+    curve: Raw = field(name="periods")
     withdrawn: bool = False
 
 
@@ -144,7 +145,7 @@ class OperatorPoint(Struct, frozen=True, kw_only=True):
     voltage: str
 
 
-class OperatorSchedule(Struct, frozen=True, kw_only=True):
+class OperatorSchedule(Curved, Struct, frozen=True, kw_only=True):
     """One asset's plan in one document, signed watts, and whose it is.
 
     View operator_schedules, audience operator, key `operator/mrid/resource`, group the operator.
@@ -154,7 +155,7 @@ class OperatorSchedule(Struct, frozen=True, kw_only=True):
     mrid: Mrid
     revision: int
     resource: Identifier
-    periods: tuple[Period, ...]
+    curve: Raw = field(name="periods")
 
 
 class OperatorLimit(Struct, frozen=True, kw_only=True):

@@ -12,10 +12,10 @@ from collections.abc import Callable, Hashable, Iterator
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from documents.packing import intervals, unpacked
-from documents.values import Identifier, Instant, Interval, Mrid, Period
+from documents.packing import Curved
+from documents.values import Identifier, Instant, Interval, Mrid
 from hub.events import DocumentAnswered, StatusRequested
 from hub.rows import AgrLimit
 from hub.values import AssetOrder, AssetShare, Capability, Direction, LimitKind, Role
@@ -232,26 +232,13 @@ class ResourceState(Struct, frozen=True):
     voltage: str
 
 
-class PlanState(Struct, frozen=True):
-    """One asset's plan in one document. `shown_to`: the DSO that has it in its list, None while nobody has.
-
-    `curve` are its Periods, packed.
-    """
+class PlanState(Curved, Struct, frozen=True):
+    """One asset's plan in one document. `shown_to`: the DSO that has it in its list, None while nobody has."""
 
     series: Mrid
-    curve: bytes
+    curve: Raw
     interval: Interval
     shown_to: Identifier | None
-
-    @property
-    def periods(self) -> tuple[Period, ...]:
-        """Its Periods, made anew each time."""
-        return unpacked(self.curve)
-
-    @property
-    def intervals(self) -> list[Interval]:
-        """When each of its Periods is."""
-        return intervals(self.curve)
 
 
 class LimitState(Struct, frozen=True):

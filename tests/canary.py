@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from documents.packing import plain
 from documents.values import Identifier
 from hub.ports import OPERATOR, Row
 
@@ -37,7 +38,7 @@ class Canary:
 
     def has_said(self, audience: Identifier, said: Any) -> None:  # any struct, or its builtins
         """Let an audience see every text in something it sent."""
-        self.may_know(audience, *_texts(msgspec.to_builtins(said)))
+        self.may_know(audience, *_texts(plain(said)))
 
     def leaks(self, audience: Identifier, text: str) -> list[str]:
         """Foreign words in a text for this audience, once everything it may know is taken out."""
@@ -65,7 +66,7 @@ def as_text(told: str | bytes | Any) -> str:  # text or any struct
         return told
     if isinstance(told, bytes):
         return told.decode("utf-8", "replace")
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(plain(told)).decode()
 
 
 def _texts(said: Any) -> Iterable[str]:  # builtins

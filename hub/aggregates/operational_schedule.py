@@ -1,12 +1,12 @@
 """Schedules: one live plan per asset and instant, judged series by series (F8, R20, R23, R24)."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from documents.codes import ReasonCode
 from documents.curves import align, steps
@@ -93,7 +93,7 @@ def _judge_time(item: ScheduleItem, now: Instant) -> tuple[Fault, ...]:
     if not item.periods:
         text = "The series has no Period. Give its plan, or withdraw it with cancelledTS A01."
         return (Fault(ReasonCode.MANDATORY_MISSING, text),)
-    return _as_fault(lambda: check_interval(covering(item.periods), now))
+    return _as_fault(lambda: check_interval(covering([period.interval for period in item.periods]), now))
 
 
 def _judge_power(periods: Iterable[Period], capability: Capability) -> tuple[Fault, ...]:
@@ -157,9 +157,8 @@ def first_met(spans: Iterable[Interval], held: Iterable[Interval]) -> Interval |
     return None
 
 
-def covering(periods: Iterable[Period]) -> Interval:
+def covering(spans: Sequence[Interval]) -> Interval:
     """The span from the first start to the last end."""
-    spans = [period.interval for period in periods]
     if len(spans) == 1:
         return spans[0]
     return Interval(min(span.start for span in spans), max(span.end for span in spans))
@@ -174,7 +173,7 @@ def _event(item: ScheduleItem, resource: Identifier, origin: Origin) -> Event:
         revision=origin.revision,
         series=item.series,
         resource=resource,
-        periods=item.periods,
+        curve=packed(item.periods),
     )
 
 
@@ -188,12 +187,12 @@ def _as_fault(check: Callable[[], None]) -> tuple[Fault, ...]:
 
 
 class PlanChange(Struct, frozen=True):
-    """A plan that enters, changes in or leaves the list of one DSO. `periods` are empty when it leaves."""
+    """A plan that enters, changes in or leaves the list of one DSO; without curve when it leaves."""
 
     plan: PlanKey
     dso: Identifier
     interval: Interval
-    periods: tuple[Period, ...]
+    curve: Raw | None
 
 
 def plan_changes(event: Event, state: HubState, at: Instant) -> list[PlanChange]:
@@ -202,8 +201,8 @@ def plan_changes(event: Event, state: HubState, at: Instant) -> list[PlanChange]
         case ScheduleSubmitted():
             key = (event.operator, event.mrid, event.resource)
             dso, known = placement(state, event.resource).dso, state.plans.get(key)
-            same = known is not None and known.shown_to == dso and known.periods == event.periods
-            return [] if dso is None or same else [PlanChange(key, dso, covering(event.periods), event.periods)]
+            same = known is not None and known.shown_to == dso and known.curve == event.curve
+            return [] if dso is None or same else [PlanChange(key, dso, covering(event.intervals), event.curve)]
         case ScheduleWithdrawn():
             return _leave((event.operator, event.mrid, event.resource), state)
         case _:
@@ -225,13 +224,13 @@ def _move(key: PlanKey, operator: Identifier | None, dso: Identifier | None, sta
     plan = state.plans[key]
     if operator == key[0] and dso == plan.shown_to:
         return []
-    enters = [PlanChange(key, dso, plan.interval, plan.periods)] if dso is not None and operator == key[0] else []
+    enters = [PlanChange(key, dso, plan.interval, plan.curve)] if dso is not None and operator == key[0] else []
     return [*_leave(key, state), *enters]
 
 
 def _leave(key: PlanKey, state: HubState) -> list[PlanChange]:
     plan = state.plans.get(key)
-    return [PlanChange(key, plan.shown_to, plan.interval, ())] if plan and plan.shown_to is not None else []
+    return [PlanChange(key, plan.shown_to, plan.interval, None)] if plan and plan.shown_to is not None else []
 
 
 def evolve_schedule(event: ScheduleSubmitted | ScheduleWithdrawn, state: HubState, at: Instant) -> None:
@@ -239,8 +238,9 @@ def evolve_schedule(event: ScheduleSubmitted | ScheduleWithdrawn, state: HubStat
     key = (event.operator, event.mrid, event.resource)
     _drop(key, state)
     if isinstance(event, ScheduleSubmitted):
-        shown_to = placement(state, event.resource).dso
-        plan = PlanState(event.series, packed(event.periods), covering(event.periods), shown_to)
+        # A copy, so that the plan does not hold the record that it came with.
+        curve, shown_to = event.curve.copy(), placement(state, event.resource).dso
+        plan = PlanState(event.series, curve, covering(event.intervals), shown_to)
         _forget_old(event.resource, state, at)
         _put(key, plan, state)
     state.schedules.put(key[:2], event.revision)

@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from documents.packing import plain
 from documents.values import Identifier, Instant
 from hub import events as e
 from hub.history.happenings import concerned
@@ -61,7 +62,7 @@ class Exported(Struct, frozen=True, kw_only=True):
     digest: str
     chain: str
     stream: str | UnsetType = UNSET
-    says: Any = UNSET  # an event of hub.events
+    says: Any = UNSET  # an event of hub.events, as builtins
 
 
 def bare(stored: StoredEvent, event: e.Event) -> Exported:
@@ -79,4 +80,4 @@ def bare(stored: StoredEvent, event: e.Event) -> Exported:
 
 def whole(stored: StoredEvent, event: e.Event) -> Exported:
     """The event with what it says."""
-    return msgspec.structs.replace(bare(stored, event), cause=stored.cause, stream=stored.stream, says=event)
+    return msgspec.structs.replace(bare(stored, event), cause=stored.cause, stream=stored.stream, says=plain(event))

@@ -51,7 +51,8 @@ def row(payload: Any) -> str:  # a row type of hub.rows
         case DsoSchedule(withdrawn=True):
             return f"asset {code_of(payload.resource)}, withdrawn"
         case DsoSchedule():
-            whole = Interval(payload.periods[0].interval.start, payload.periods[-1].interval.end)
+            spans = payload.intervals
+            whole = Interval(spans[0].start, spans[-1].end)
             return f"asset {code_of(payload.resource)}, {span(whole)}, {watts(payload.periods)}"
         case AgrLimit():
             return _limit(payload)

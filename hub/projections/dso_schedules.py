@@ -8,6 +8,7 @@ that the document of the beat can name it.
 from collections.abc import Sequence
 from typing import Final
 
+from documents.packing import NOTHING
 from documents.values import Identifier, Mrid
 from hub.aggregates.keyed import keyed_mrid
 from hub.aggregates.operational_schedule import PlanChange, plan_changes
@@ -38,7 +39,9 @@ def _row(change: PlanChange, secret: bytes) -> Row:
         view=DSO_SCHEDULES,
         audience=change.dso,
         key=series,
-        payload=DsoSchedule(series=series, resource=resource, periods=change.periods, withdrawn=not change.periods),
+        payload=DsoSchedule(
+            series=series, resource=resource, curve=change.curve or NOTHING, withdrawn=change.curve is None
+        ),
         group=resource,
         valid=change.interval,
     )

@@ -36,7 +36,7 @@ def _submitted(event: ScheduleSubmitted) -> Row:
         mrid=event.mrid,
         revision=event.revision,
         resource=event.resource,
-        periods=event.periods,
+        curve=event.curve,
     )
     return Row(
         view=OPERATOR_SCHEDULES,
@@ -44,7 +44,7 @@ def _submitted(event: ScheduleSubmitted) -> Row:
         key=_key((event.operator, event.mrid, event.resource)),
         payload=payload,
         group=event.operator,
-        valid=covering(event.periods),
+        valid=covering(event.intervals),
     )
 
 

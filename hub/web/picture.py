@@ -22,10 +22,11 @@ from hub.rows import (
     LimitContent,
     OperatorAsset,
     OperatorLimit,
+    OperatorSchedule,
 )
 from hub.values import Direction
 from hub.web.answers import Curve, LimitLine
-from hub.web.snapshot import Held, KeptPlan, Snapshot
+from hub.web.snapshot import Held, Snapshot
 
 WINDOWS_KEPT: Final = 4
 LONGEST: Final = timedelta(days=8)
@@ -71,7 +72,7 @@ class Rows(Struct, frozen=True):
     """What a picture is made from, at one version of a snapshot: copies, so that a thread may walk through them."""
 
     version: int
-    schedules: Mapping[str, KeptPlan]
+    schedules: Mapping[str, OperatorSchedule]
     assets: Mapping[str, OperatorAsset]
     limits: Mapping[str, LimitContent]
 
@@ -80,7 +81,7 @@ class Rows(Struct, frozen=True):
         """The rows as they are."""
         return cls(
             snapshot.version,
-            snapshot.rows(OPERATOR_SCHEDULES, KeptPlan),
+            snapshot.rows(OPERATOR_SCHEDULES, OperatorSchedule),
             snapshot.rows(OPERATOR_ASSETS, OperatorAsset),
             holding(snapshot, window),
         )
@@ -117,7 +118,7 @@ class Followed:
 
 def board_of(snapshot: Snapshot, window: Interval, assets: Collection[Identifier]) -> Board:
     """The board of some assets alone, for a window of its own: nothing of it is kept."""
-    curves = _curves(snapshot.rows(OPERATOR_SCHEDULES, KeptPlan).values(), window, assets)
+    curves = _curves(snapshot.rows(OPERATOR_SCHEDULES, OperatorSchedule).values(), window, assets)
     rows = snapshot.rows(OPERATOR_ASSETS, OperatorAsset)
     return Board.of(window, {asset: rows[asset] for asset in assets if asset in rows}, curves)
 
@@ -140,14 +141,14 @@ def _renew(held: dict[Identifier, V], assets: Iterable[Identifier], now: Mapping
 
 
 def _curves(
-    schedules: Iterable[KeptPlan], window: Interval, assets: Collection[Identifier]
+    schedules: Iterable[OperatorSchedule], window: Interval, assets: Collection[Identifier]
 ) -> dict[Identifier, tuple[Period, ...]]:
     """The plans of some assets near a window: a HOLD may have begun some days before it."""
     near = Interval(window.start - LONGEST, window.end)
     found: dict[Identifier, tuple[Period, ...]] = {}
     for one in schedules:
-        if one.resource in assets and one.meets(near):
-            found[one.resource] = (*found.get(one.resource, ()), *one.curve())
+        if one.resource in assets and any(span.overlaps(near) for span in one.intervals):
+            found[one.resource] = (*found.get(one.resource, ()), *one.periods)
     return found
 
 

@@ -12,8 +12,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from documents.packing import intervals, unpacked
-from documents.values import Identifier, Instant, Interval, Period
+from documents.values import Instant, Interval
 from hub.feed import Feed
 from hub.ports import OPERATOR, Item, RowReader, Scope
 from hub.rows import (
@@ -29,6 +28,7 @@ from hub.rows import (
     OperatorAsset,
     OperatorLimit,
     OperatorPoint,
+    OperatorSchedule,
     Participant,
 )
 
@@ -42,28 +42,11 @@ FORGETS_EVERY: Final = timedelta(hours=1)
 PAGE: Final = 5_000
 WAIT_S: Final = 60.0
 SCOPE: Final = Scope(OPERATOR)
-
-
-class KeptPlan(Struct, frozen=True):
-    """What is held of a row of operator_schedules: its asset, and its curve, packed."""
-
-    resource: Identifier
-    periods: msgspec.Raw
-
-    def meets(self, span: Interval) -> bool:
-        """Whether it says something about the span."""
-        return any(interval.overlaps(span) for interval in intervals(self.periods))
-
-    def curve(self) -> tuple[Period, ...]:
-        """Its Periods, made anew each time."""
-        return unpacked(self.periods)
-
-
 VIEWS: Final[Mapping[str, type[Struct]]] = {
     PARTICIPANTS: Participant,
     OPERATOR_ASSETS: OperatorAsset,
     OPERATOR_POINTS: OperatorPoint,
-    OPERATOR_SCHEDULES: KeptPlan,
+    OPERATOR_SCHEDULES: OperatorSchedule,
     OPERATOR_LIMITS: OperatorLimit,
     LIMIT_CONTENTS: LimitContent,
     ALARMS: Alarm,

@@ -21,6 +21,7 @@ import click
 import msgspec
 from msgspec import Struct
 
+from documents.packing import packed
 from documents.values import Identifier, Interval, Period, Point
 from hub.implications import Board, findings
 from hub.ports import OPERATOR, Item
@@ -134,7 +135,7 @@ def items(market: Market) -> Iterator[Item]:
 
 
 def _schedule(name: Identifier, periods: tuple[Period, ...]) -> OperatorSchedule:
-    return OperatorSchedule(operator=AGR, mrid="plan", revision=1, resource=name, periods=periods)
+    return OperatorSchedule(operator=AGR, mrid="plan", revision=1, resource=name, curve=packed(periods))
 
 
 def _item(view: str, key: str, payload: Struct) -> Item:

@@ -18,6 +18,7 @@ import click
 import msgspec
 from msgspec import Struct, field
 
+from documents.packing import Curved
 from documents.values import Identifier
 from hub import logs
 from hub.brain import BrainSettings, HubBrain
@@ -152,7 +153,9 @@ async def _flow(desk: Desk, until: "asyncio.Task[None]", *, first: int) -> list[
 async def _read(store: PostgresStore) -> None:
     brain = _brain()
     async for stored in store.log.read():
-        brain.decode(stored.topic, stored.state)
+        event = brain.decode(stored.topic, stored.state)
+        if isinstance(event, Curved):
+            _ = event.periods  # to the last Point, as the bound of what reads all of it
 
 
 async def _rebuild(url: str) -> None:

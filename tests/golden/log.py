@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from documents.packing import plain
 from hub.ports import Row, StoredEvent
 from tests.golden.day import Day
 from tests.golden.hub import Came, Hub, Left
@@ -40,7 +41,7 @@ async def played() -> Golden:
 
 def line(position: int, row: Row) -> bytes:
     """A row with its position, as a line of JSON."""
-    return msgspec.json.encode({"position": position, **msgspec.to_builtins(row)})
+    return msgspec.json.encode({"position": position, **plain(row)})
 
 
 def save(golden: Golden, folder: Path) -> None:

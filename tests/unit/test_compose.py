@@ -21,6 +21,7 @@ from documents.model import (
     RejectedSeries,
     UnavailabilityMarketDocument,
 )
+from documents.packing import packed
 from documents.values import Identifier, Interval, Period, Point, Reason
 from hub import compose
 from hub.compose import Cover, Letterhead
@@ -70,7 +71,7 @@ def flat(watts: int, interval: Interval = DAY, resolution: str = "PT60M") -> tup
 def plan(
     series: str, resource: Identifier, periods: tuple[Period, ...], sequence: int = 1, *, withdrawn: bool = False
 ) -> Item:
-    row = DsoSchedule(series=series, resource=resource, periods=periods, withdrawn=withdrawn)
+    row = DsoSchedule(series=series, resource=resource, curve=packed(periods), withdrawn=withdrawn)
     return item(DSO_SCHEDULES, series, row, sequence)
 
 

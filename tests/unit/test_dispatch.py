@@ -7,6 +7,7 @@ import pytest
 
 from documents import registry
 from documents.model import AcknowledgementMarketDocument, Document, GlMarketDocument, RefMarketDocument
+from documents.packing import packed
 from documents.values import Identifier, Interval, Period, Point
 from hub.clock import ManualClock
 from hub.compose import Letterhead
@@ -95,7 +96,7 @@ def plan(name: str, *, withdrawn: bool = False, start: datetime = NOON) -> Row:
     span = Interval(start, start + timedelta(hours=1))
     periods = () if withdrawn else (Period(span, "PT15M", (Point(1, -5),)),)
     resource = Identifier(f"NDK:{name}")
-    payload = DsoSchedule(series=name * 8, resource=resource, periods=periods, withdrawn=withdrawn)
+    payload = DsoSchedule(series=name * 8, resource=resource, curve=packed(periods), withdrawn=withdrawn)
     return Row(view=DSO_SCHEDULES, audience=NORTH, key=name * 8, payload=payload, group=resource, valid=span)
 
 

@@ -16,7 +16,7 @@ from hub.values import Action
 from hub.verbs import formats
 from tests.fixtures_store import DatabaseUrl
 from tests.hub_log import kept, operate
-from tests.hub_world import ALPHA, BRAVO, NOON, NORTH, QUARTER, World
+from tests.hub_world import ALPHA, BRAVO, NOON, NORTH, QUARTER, World, curve
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +77,19 @@ async def test_what_events_say_is_exported_only_on_request(database_url: Databas
 
     assert [line["says"]["capability"]["max_production"] for line in told] == [3000, 5000]
     assert [line["stream"] for line in told] == ["resource/NDK:METER-1", "resource/NDK:METER-2"]
+
+
+async def test_a_plan_is_exported_with_every_value(database_url: DatabaseUrl, world: World) -> None:
+    world.plan(ALPHA, "S1", 1, {"METER-1": curve(700, 800)})
+    url = await database_url()
+    await kept(world, url)
+
+    (told,) = lines(await events(url, "export", "--with-payloads", "--type", "ScheduleSubmitted"))
+
+    (period,) = told["says"]["periods"]
+    assert period["points"] == [[1, 700], [2, 800]]
+    assert period["interval"]["start"] == "2026-11-24T13:00:00Z"
+    assert told["says"]["type"] == "ScheduleSubmitted.v1"
 
 
 async def test_events_are_chosen_by_half_open_time_and_kind(database_url: DatabaseUrl, world: World) -> None:

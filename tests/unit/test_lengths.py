@@ -12,6 +12,7 @@ from documents import registry, xml
 from documents.curves import compress
 from documents.lengths import LONGEST_BYTES, SERIES_BYTES, longest, longest_changes
 from documents.model import Party
+from documents.packing import packed
 from documents.parts import Part, Span, described
 from documents.power import MAX_POWER
 from documents.values import Identifier, Interval, Period
@@ -45,7 +46,7 @@ def plan(curves: list[list[int]]) -> tuple[Period, ...]:
 
 
 def row(periods: tuple[Period, ...]) -> DsoSchedule:
-    return DsoSchedule(series="f" * 32, resource=RESOURCE, periods=periods)
+    return DsoSchedule(series="f" * 32, resource=RESOURCE, curve=packed(periods))
 
 
 def written(periods: tuple[Period, ...]) -> bytes:

@@ -6,6 +6,7 @@ import pytest
 
 from documents import registry
 from documents.model import GlMarketDocument
+from documents.packing import packed
 from documents.parts import Span
 from documents.values import Identifier, Interval, Mrid, Period, Point
 from gateways.commands import Ask, Receive
@@ -36,7 +37,7 @@ def plan(number: int, *, steps: int, changes: int, withdrawn: bool = False) -> R
     points = tuple(Point(position, -1_000_000 - position) for position in range(1, changes + 1))
     resource, series = Identifier(f"NDK:a{number:04}"), f"{number:032}"
     periods = () if withdrawn else (Period(span, "PT15M", points),)
-    payload = DsoSchedule(series=series, resource=resource, periods=periods, withdrawn=withdrawn)
+    payload = DsoSchedule(series=series, resource=resource, curve=packed(periods), withdrawn=withdrawn)
     return Row(view=DSO_SCHEDULES, audience=NORTH, key=series, payload=payload, group=resource, valid=span)
 
 

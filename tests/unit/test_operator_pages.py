@@ -16,6 +16,7 @@ from aiohttp import ClientSession, CookieJar
 from yarl import URL
 
 from documents import identifiers, registry
+from documents.packing import NOTHING
 from documents.values import Identifier, Interval
 from hub.app import operator_pages
 from hub.clock import ORIGIN
@@ -445,7 +446,9 @@ async def test_a_look_back_shows_what_was_known_then() -> None:
 
 def test_what_ended_long_ago_is_forgotten_and_what_lasts_is_kept() -> None:
     snapshot = Snapshot()
-    plan = OperatorSchedule(operator=Identifier(ALPHA), mrid="m", revision=1, resource=Identifier("NDK:a"), periods=())
+    plan = OperatorSchedule(
+        operator=Identifier(ALPHA), mrid="m", revision=1, resource=Identifier("NDK:a"), curve=NOTHING
+    )
     for key, hours in (("old", 1), ("new", 3)):
         snapshot.take(
             Item(
@@ -469,7 +472,7 @@ async def test_a_look_back_holds_nothing_that_had_ended_long_before() -> None:
     rows, years = MemoryRows(), timedelta(days=700)
     for number, at in enumerate((ORIGIN - years, ORIGIN), 1):
         plan = OperatorSchedule(
-            operator=Identifier(ALPHA), mrid=f"m{number}", revision=1, resource=Identifier("NDK:a"), periods=()
+            operator=Identifier(ALPHA), mrid=f"m{number}", revision=1, resource=Identifier("NDK:a"), curve=NOTHING
         )
         row = Item(
             view=OPERATOR_SCHEDULES,

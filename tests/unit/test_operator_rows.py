@@ -2,6 +2,7 @@
 
 import pytest
 
+from documents.packing import packed
 from documents.values import Identifier
 from hub.ports import OPERATOR
 from hub.rows import (
@@ -78,7 +79,9 @@ def test_a_registration_that_says_the_same_leaves_no_row(world: World) -> None:
 def test_a_plan_is_shown_with_whose_it_is_until_it_is_withdrawn(world: World) -> None:
     world.plan(ALPHA, "plan", 1, {"a1": 700})
     (plan,) = world.current(OPERATOR_SCHEDULES, OPERATOR).values()
-    assert plan == OperatorSchedule(operator=ALPHA, mrid="plan", revision=1, resource=asset("a1"), periods=flat(700))
+    assert plan == OperatorSchedule(
+        operator=ALPHA, mrid="plan", revision=1, resource=asset("a1"), curve=packed(flat(700))
+    )
     assert world.feed(OPERATOR_SCHEDULES, OPERATOR)[0].valid == span()
 
     world.plan(ALPHA, "plan", 2, {"a1": None})

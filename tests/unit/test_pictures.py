@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from documents.packing import packed
 from documents.values import Identifier, Interval
 from hub.ports import OPERATOR, Item
 from hub.rows import (
@@ -41,7 +42,7 @@ def held(resource: Identifier, dso: Identifier = NORTH) -> Item:
 
 def plan(resource: Identifier, watts: int, over: Interval = HOUR) -> Item:
     periods = flat(-watts, over)
-    row = OperatorSchedule(operator=ALPHA, mrid="plan", revision=1, resource=resource, periods=periods)
+    row = OperatorSchedule(operator=ALPHA, mrid="plan", revision=1, resource=resource, curve=packed(periods))
     return item(OPERATOR_SCHEDULES, f"{ALPHA}/plan/{resource}", row)
 
 
