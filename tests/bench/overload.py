@@ -43,7 +43,7 @@ GREETINGS: Final = 400
 PATIENCE_S: Final = 600.0
 MORE_MB: Final = 100.0
 """What a process may take more of memory than before the flood; what it keeps of each plan for ever is in it."""
-LATER: Final = 5.0
+LATER: Final = 3.0
 """What an unforeseen limit may take in the flood, as a multiple of its idle p50; two cores are all there is."""
 Plan = tuple[str, str]
 """Asset and start of a plan."""
