@@ -127,8 +127,8 @@ async def test_a_log_that_was_restored_twice_says_so_twice_and_a_hub_goes_on_wit
 ) -> None:
     first, second, third = await database_url(), await postgres.database("twice_2"), await postgres.database("twice_3")
     await run(first, "participants", "add", ALPHA, "AGR")
-    for source, target in ((first, second), (second, third)):
-        file = str(tmp_path / target.rpartition("_")[2])
+    for name, source, target in (("once", first, second), ("twice", second, third)):
+        file = str(tmp_path / name)
         await run(source, "store", "backup", file)
         await run(target, "store", "restore", file, *WHY)
 
