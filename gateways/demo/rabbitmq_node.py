@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -29,6 +30,8 @@ OPERATOR: Final = "provisioner"
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 20.0
 VARIABLE: Final = "TPS_RABBITMQ_SERVER"
+_NOT_GIVEN_OUT: Final = range(10_000, 32_768)
+"""Ports below those that Linux and others take for connections that go out."""
 PLUGINS: Final = ("rabbitmq_auth_mechanism_ssl", "rabbitmq_management", "rabbitmq_amqp1_0")
 """The last one does nothing from 4.0 on, where AMQP 1.0 is spoken without it."""
 
@@ -226,14 +229,24 @@ def _candidates() -> Iterator[Path]:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports of this machine that nobody uses at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind((HOST, 0))
-    ports: list[int] = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    """So many different ports of this machine that nobody uses at this moment.
+
+    None that the system gives to connections that go out: one of those could take it before a server does.
+    """
+    candidates = secrets.SystemRandom().sample(_NOT_GIVEN_OUT, len(_NOT_GIVEN_OUT))
+    ports = list(islice(filter(_is_free, candidates), count))
+    if len(ports) < count:
+        raise Unavailable(f"Fewer than {count} ports of this machine are free.")
     return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
 
 
 def _listens(port: int) -> bool:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,7 +16,7 @@ import pytest
 from gateways.demo import rabbitmq as finding
 from gateways.demo.rabbitmq import AUTHORITY, HELP, MANAGEMENT, URL, GivenRabbit, given, rabbitmq
 from gateways.demo.rabbitmq_container import RabbitContainer
-from gateways.demo.rabbitmq_node import find_server, free_ports
+from gateways.demo.rabbitmq_node import HOST, find_server, free_ports
 from hub.directory_service.authority import founded_authority
 from hub.directory_service.founding import ServerFiles
 from hub.errors import SettingsError, Unavailable
@@ -105,8 +106,21 @@ def test_no_broker_is_a_skip_at_home_and_a_failure_on_a_build_server(
         unavailable("none here")
 
 
-def test_free_ports_differ() -> None:
-    assert len(set(free_ports(20))) == 20
+def test_free_ports_differ_and_are_none_that_a_connection_may_take() -> None:
+    ports = free_ports(20)
+
+    assert len(set(ports)) == 20
+    assert all(10_000 <= port < 32_768 for port in ports)
+
+
+def test_a_port_in_use_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        port = taken.getsockname()[1]
+        monkeypatch.setattr("gateways.demo.rabbitmq_node._NOT_GIVEN_OUT", range(port, port + 1))
+
+        with pytest.raises(Unavailable, match="Fewer than 1"):
+            free_ports(1)
 
 
 async def test_a_container_is_open_to_this_machine_only_and_given_its_files(
