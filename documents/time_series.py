@@ -28,8 +28,10 @@ _POINT: Final = """\
         <quantity>%s</quantity>
       </Point>
 """
+_ELEMENTS_BEFORE: Final = 2
+"""What a Period has before its Points: timeInterval, of two elements, and resolution."""
+_ENDS: Final = 2
 _WORDS_BEFORE: Final = 3
-"""What a Period says before its Points: start, end, resolution."""
 _grandchildren: Final = etree.XPath("count(*/*)")
 _OFTEN: Final = 1_000
 """Positions up to which the usual ones are kept written out: a day of steps of two minutes."""
@@ -199,9 +201,9 @@ def _read_points(period: Element) -> tuple[Sequence[str], Sequence[str]]:
     Millions pass here. Where each Point has these two alone and white space stands between all elements, which is
     usual, the words of the Period's text are what its elements say, one each, and none has to be made for a Point.
     """
-    points = len(period) - len(("timeInterval", "resolution"))
+    points = len(period) - _ELEMENTS_BEFORE
     words = etree.tostring(period, method="text", encoding="unicode", with_tail=False).split()
-    if len(words) == _WORDS_BEFORE + 2 * points and _grandchildren(period) == 2 + 2 * points:
+    if len(words) == _WORDS_BEFORE + 2 * points and _grandchildren(period) == _ENDS + 2 * points:
         return words[_WORDS_BEFORE::2], words[_WORDS_BEFORE + 1 :: 2]
     fields = [Fields(point) for point in period.iterchildren(f"{str(period.tag).rpartition('}')[0]}}}Point")]
     return [each.text("position") for each in fields], [each.text("quantity") for each in fields]
